@@ -1,0 +1,32 @@
+"""The documents as Python: operations, events, requirements and compiled validators.
+
+from contract import load
+
+contract = load()
+contract.operations["sendMessage"].request.validator.violations({"text": "hello"})
+"""
+
+from contract.errors import DocumentError
+from contract.events import Event
+from contract.loading import Contract, load
+from contract.operations import Blame, Operation, Parameter, Request, Response
+from contract.requirements import GROUPS, Clause, Level, Requirement
+from contract.schemas import Validator, Violation
+
+__all__ = [
+    "GROUPS",
+    "Blame",
+    "Clause",
+    "Contract",
+    "DocumentError",
+    "Event",
+    "Level",
+    "Operation",
+    "Parameter",
+    "Request",
+    "Requirement",
+    "Response",
+    "Validator",
+    "Violation",
+    "load",
+]

@@ -1,0 +1,73 @@
+"""Replaces every `$ref` by what it points to."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from contract.documents import Document, Json
+from contract.errors import DocumentError
+
+
+def resolved(document: Document, others: Mapping[Path, Document]) -> Json:
+    """The document's root with all references replaced, those into other documents too.
+
+    `others` maps resolved file paths to documents, so that an overlaid document is used and not the
+    file on disk. Raises DocumentError for a reference that points nowhere or to itself.
+    """
+    known = {**others, document.file.resolve(): document}
+    return _resolve(document.root, document, known, "", ())
+
+
+def _resolve(
+    node: Json,
+    document: Document,
+    known: Mapping[Path, Document],
+    place: str,
+    trail: tuple[str, ...],
+) -> Json:
+    if isinstance(node, list):
+        return [
+            _resolve(item, document, known, f"{place}/{index}", trail)
+            for index, item in enumerate(node)
+        ]
+    if not isinstance(node, dict):
+        return node
+    reference = node.get("$ref")
+    if not isinstance(reference, str):
+        return {
+            key: _resolve(value, document, known, f"{place}/{escaped(str(key))}", trail)
+            for key, value in node.items()
+        }
+    owner, target = _target(reference, document, known, place)
+    name = f"{owner.file.name}#{reference.partition('#')[2]}"
+    if name in trail:
+        raise DocumentError(document.file, place, f"the reference {reference} leads back to itself")
+    return _resolve(target, owner, known, reference.partition("#")[2], (*trail, name))
+
+
+def _target(
+    reference: str, document: Document, known: Mapping[Path, Document], place: str
+) -> tuple[Document, Json]:
+    file, _, pointer = reference.partition("#")
+    owner = document
+    if file:
+        path = (document.file.parent / file).resolve()
+        if path not in known:
+            raise DocumentError(
+                document.file, place, f"{reference} points into an unknown document"
+            )
+        owner = known[path]
+    node: Json = owner.root
+    for part in pointer.strip("/").split("/") if pointer.strip("/") else []:
+        key = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, dict) and key in node:
+            node = node[key]
+        elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
+            node = node[int(key)]
+        else:
+            raise DocumentError(document.file, place, f"the reference {reference} points nowhere")
+    return owner, node
+
+
+def escaped(part: str) -> str:
+    """A key as one part of a JSON pointer (RFC 6901)."""
+    return part.replace("~", "~0").replace("/", "~1")
