@@ -1,0 +1,191 @@
+"""What a run finds out: findings, the outcome of each requirement, the verdict."""
+
+import hashlib
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from enum import IntEnum, StrEnum
+
+from contract import Level, Requirement
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One way in which the backend breaks a requirement.
+
+    `summary` holds no value that changes from run to run (no id, no time, no generated text): it is
+    what the fingerprint, and so a baseline, knows the finding by.
+    """
+
+    requirement: str
+    level: Level
+    summary: str
+    expected: str
+    observed: str
+    reproduce: tuple[str, ...] = ()
+    """Lines that repeat it without the suite: curl, or socket.io-client."""
+    trace: tuple[str, ...] = ()
+    """What went over the wire before it, a line each."""
+
+    @property
+    def fingerprint(self) -> str:
+        """Twelve hex digits that stay the same from run to run."""
+        identity = f"{self.requirement}\n{self.level}\n{self.summary}"
+        return hashlib.sha256(identity.encode()).hexdigest()[:12]
+
+
+class Status(IntEnum):
+    """The ladder of outcomes; a requirement only ever goes up on it."""
+
+    NOT_APPLICABLE = 0
+    PASSED = 1
+    FAILED = 2
+    UNTESTABLE = 3
+    ERROR = 4
+
+    @property
+    def label(self) -> str:
+        """The name in reports, such as `not-applicable`."""
+        return self.name.lower().replace("_", "-")
+
+
+class Verdict(StrEnum):
+    """What the run as a whole says about the backend."""
+
+    CONFORMANT = "conformant"
+    NON_CONFORMANT = "non-conformant"
+    INCOMPLETE = "incomplete"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one requirement."""
+
+    requirement: Requirement
+    status: Status
+    cases: int = 0
+    """How many times it was judged."""
+    reason: str | None = None
+    """Why it is switched off, untestable or in error, or what was observed."""
+    findings: tuple[Finding, ...] = ()
+
+
+@dataclass(slots=True)
+class _Entry:
+    requirement: Requirement
+    status: Status | None = None
+    cases: int = 0
+    reason: str | None = None
+    findings: dict[str, Finding] = field(default_factory=dict)
+
+
+class Ledger:
+    """Collects what the checks say, from any thread. `listen` hears every new finding once."""
+
+    def __init__(
+        self,
+        requirements: Mapping[str, Requirement],
+        listen: Callable[[Finding], None] = lambda finding: None,
+    ) -> None:
+        self._entries = {id: _Entry(requirement) for id, requirement in requirements.items()}
+        self._listen = listen
+        self._lock = threading.RLock()
+
+    def knows(self, id: str) -> bool:
+        """Whether this run judges the requirement at all."""
+        return id in self._entries
+
+    def level(self, id: str) -> Level:
+        """The level of a requirement that this run judges."""
+        return self._entries[id].requirement.level
+
+    def passed(self, id: str, cases: int = 1) -> None:
+        """Counts cases in which the requirement held."""
+        self._raise(id, Status.PASSED, cases=cases)
+
+    def observed(self, id: str, what: str) -> None:
+        """Notes what a backend does where the contract judges nothing."""
+        self._raise(id, Status.PASSED, what, cases=1)
+
+    def fail(self, finding: Finding) -> None:
+        """Adds a finding. One that is known already by its fingerprint only counts as a case."""
+        with self._lock:
+            entry = self._entries.get(finding.requirement)
+            if entry is None or entry.status is Status.NOT_APPLICABLE:
+                return
+            if finding.level not in entry.requirement.levels:
+                raise ValueError(f"{finding.requirement} has no clause of level {finding.level}")
+            self._raise(finding.requirement, Status.FAILED, cases=1)
+            if finding.fingerprint in entry.findings:
+                return
+            entry.findings[finding.fingerprint] = finding
+        self._listen(finding)
+
+    def untestable(self, id: str, reason: str) -> None:
+        """Says what is missing, so that the requirement could not be judged."""
+        self._raise(id, Status.UNTESTABLE, reason)
+
+    def error(self, id: str, reason: str) -> None:
+        """Says how the suite itself failed on the requirement."""
+        self._raise(id, Status.ERROR, reason)
+
+    def switch_off(self, id: str, reason: str) -> None:
+        """Makes the requirement not applicable; nothing that follows changes that."""
+        self._raise(id, Status.NOT_APPLICABLE, reason)
+
+    def outcomes(self) -> tuple[Outcome, ...]:
+        """The outcome of every requirement, in the order of the contract."""
+        with self._lock:
+            return tuple(self._outcome(entry) for entry in self._entries.values())
+
+    def _raise(self, id: str, status: Status, reason: str | None = None, cases: int = 0) -> None:
+        with self._lock:
+            entry = self._entries.get(id)
+            if entry is None or entry.status is Status.NOT_APPLICABLE:
+                return
+            entry.cases += cases
+            if entry.status is None or status > entry.status:
+                entry.status, entry.reason = status, reason
+            elif status == entry.status and reason and not entry.reason:
+                entry.reason = reason
+
+    @staticmethod
+    def _outcome(entry: _Entry) -> Outcome:
+        status = entry.status if entry.status is not None else Status.UNTESTABLE
+        reason = entry.reason if entry.status is not None else "no check reached it in this run"
+        findings = tuple(entry.findings.values())
+        return Outcome(entry.requirement, status, entry.cases, reason, findings)
+
+
+def failing(outcomes: Iterable[Outcome], strict: bool = False) -> tuple[Finding, ...]:
+    """The findings that count against the backend: every *must*, and every *should* when strict."""
+    counted = {"must", "should"} if strict else {"must"}
+    return tuple(
+        finding for outcome in outcomes for finding in outcome.findings if finding.level in counted
+    )
+
+
+def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
+    """One failing finding makes it non-conformant; else an open *must* makes it incomplete."""
+    outcomes = tuple(outcomes)
+    if failing(outcomes, strict):
+        return Verdict.NON_CONFORMANT
+    counted = {"must", "should"} if strict else {"must"}
+    if any(
+        outcome.status >= Status.UNTESTABLE and outcome.requirement.level in counted
+        for outcome in outcomes
+    ):
+        return Verdict.INCOMPLETE
+    return Verdict.CONFORMANT
+
+
+def without(outcomes: Iterable[Outcome], accepted: frozenset[str]) -> tuple[Outcome, ...]:
+    """The outcomes without the findings whose fingerprints are accepted."""
+    kept = []
+    for outcome in outcomes:
+        findings = tuple(f for f in outcome.findings if f.fingerprint not in accepted)
+        status = outcome.status
+        if outcome.findings and not findings and status is Status.FAILED:
+            status = Status.PASSED
+        kept.append(replace(outcome, findings=findings, status=status))
+    return tuple(kept)
