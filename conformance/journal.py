@@ -1,0 +1,66 @@
+"""The one stream of what happens in a run; every report is written from it or from its end."""
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, TextIO
+
+Note = Mapping[str, Any]
+"""One line of `events.ndjson`: `at` (RFC 3339), `kind`, and what belongs to the kind."""
+
+LONGEST_BODY = 2_000
+"""Characters of a body that the stream keeps; the finding itself holds what matters."""
+
+
+class Journal:
+    """Passes every note to its listeners, redacted and in order, from any thread."""
+
+    def __init__(self, redact: Callable[[Any], Any]) -> None:
+        self._redact = redact
+        self._listeners: list[Callable[[Note], None]] = []
+        self._lock = threading.RLock()
+
+    def listen(self, listener: Callable[[Note], None]) -> None:
+        """Adds a listener. It is called in the thread that writes the note."""
+        self._listeners.append(listener)
+
+    def note(self, kind: str, **data: Any) -> None:
+        """Writes one note; nothing secret reaches a listener."""
+        note = {
+            "at": datetime.now(UTC).isoformat(timespec="milliseconds"),
+            "kind": kind,
+            **self._redact(data),
+        }
+        with self._lock:
+            for listener in self._listeners:
+                listener(note)
+
+
+@dataclass(slots=True)
+class NdjsonFile:
+    """Writes each note as one line of JSON, at once, so that a killed run has lost nothing."""
+
+    file: TextIO
+
+    @classmethod
+    def create(cls, path: Path) -> "NdjsonFile":
+        """Opens the file anew. Raises OSError."""
+        return cls(path.open("w", encoding="utf-8", buffering=1))
+
+    def __call__(self, note: Note) -> None:
+        self.file.write(json.dumps(note, ensure_ascii=False, default=repr) + "\n")
+
+    def close(self) -> None:
+        """Closes the file."""
+        self.file.close()
+
+
+def body_text(body: bytes | None) -> str | None:
+    """A body for the stream: as text, cut when it is long."""
+    if body is None:
+        return None
+    text = body[: LONGEST_BODY * 4].decode("utf-8", "replace")
+    return text if len(text) <= LONGEST_BODY else f"{text[:LONGEST_BODY]}… ({len(body)} bytes)"

@@ -1,0 +1,14 @@
+"""What fuzzing cannot know: several users, both protocols, order and time.
+
+Each scenario is a pytest test that takes `stage` and names what it judges:
+
+    @requirement("SEND-01", "SEND-05")
+    def test_a_text_is_stored(stage: Stage) -> None: ...
+"""
+
+import pytest
+
+
+def requirement(*ids: str) -> pytest.MarkDecorator:
+    """Names the requirements a scenario judges. One that it did not reach becomes untestable."""
+    return pytest.mark.requirement(*ids)

@@ -1,0 +1,245 @@
+"""What one scenario has in hand: a cast of users, checks, fences, and the evidence so far."""
+
+import random
+import time
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
+from typing import Any, NoReturn
+
+from conformance.http import NOT_JSON, Exchange
+from conformance.judgements import Judgement
+from conformance.messages import member, message_id, same_id, unwrapped
+from conformance.monitors import described, short
+from conformance.reproduction import Step
+from conformance.sockets import Connection, NoAnswer, Received, Refused, Transport, Unreachable
+from conformance.world import Actor, World
+from contract import Level
+
+LONGEST_EVIDENCE = 12
+"""Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
+
+
+class Blocked(Exception):
+    """The scenario cannot go on: what it builds on does not work. `str` says what."""
+
+
+class Untestable(Exception):
+    """The target lacks something the scenario needs. `str` says what to add."""
+
+
+class Stage:
+    """Handed to every scenario as `stage`."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.pace = world.pace
+        self.random = random.Random(f"{world.seed}:{name}")  # noqa: S311  nothing secret
+        self.judged: set[str] = set()
+        self.evidence: list[Step] = []
+        self._connections: list[Connection] = []
+        self._silence = world.listen(self.evidence.append)
+
+    # Who plays
+
+    def cast(self, count: int = 3) -> list[Actor]:
+        """Users for this scenario. The first may write to all others; the others never write to
+        each other. Raises Untestable when the target has too few.
+        """
+        actors = list(self.world.actors)
+        if len(actors) < count:
+            raise Untestable(f"needs {count} users; add {count - len(actors)} to [[users]]")
+        # Later users are left alone as long as there are enough, so that there are pairs
+        # that never wrote to each other.
+        stage = actors[: max(count, (len(actors) + 1) // 2)]
+        reserved = {actor.id for actor in self.untouched()}
+        leads = [actor for actor in stage if actor.id not in reserved] or stage
+        lead = self.random.choice(leads)
+        others = [actor for actor in stage if actor is not lead]
+        return [lead, *self.random.sample(others, count - 1)]
+
+    def untouched(self) -> tuple[Actor, Actor]:
+        """The pair of users who never write to each other in any run."""
+        return self.world.actors[-2], self.world.actors[-1]
+
+    def fresh_pair(self) -> tuple[Actor, Actor]:
+        """Two users who have not written to each other yet. Raises Untestable when none is left."""
+        reserved = {actor.id for actor in self.untouched()}
+        actors = self.world.actors
+        for second in reversed(range(len(actors))):
+            for first in range(second):
+                one, other = actors[first], actors[second]
+                if {one.id, other.id} != reserved and self.history_of(one, other) == []:
+                    return one, other
+        raise Untestable(
+            "needs two users who never wrote to each other; set [process] reset, or add users"
+        )
+
+    def friends(self) -> tuple[Actor, Actor]:
+        """Two users who are friends. Raises Untestable when the target names none."""
+        return self._pair(True)
+
+    def strangers(self) -> tuple[Actor, Actor]:
+        """Two users who are not friends. Raises Untestable when there are none."""
+        return self._pair(False)
+
+    def _pair(self, friends: bool) -> tuple[Actor, Actor]:
+        target = self.world.target
+        if target.friends is None:
+            raise Untestable("needs to know who is whose friend; add [friends] pairs")
+        pairs = [pair for pair in target.pairs() if target.are_friends(*pair) is friends]
+        if not pairs:
+            raise Untestable(f"needs two users who are {'' if friends else 'not '}friends")
+        one, other = self.random.choice(pairs)
+        return self.world.actor(one), self.world.actor(other)
+
+    def connect(self, *actors: Actor, transport: Transport = "websocket") -> list[Connection]:
+        """A socket for each actor, ready for its first event (D18). Ends the scenario when a valid
+        token does not connect, which is a finding against CONN-01.
+        """
+        connections = [self.connect_at_once(actor, transport) for actor in actors]
+        for connection in connections:
+            connection.rest(self.pace.breath if connection is connections[-1] else 0)
+        return connections
+
+    def connect_at_once(self, actor: Actor, transport: Transport = "websocket") -> Connection:
+        """A socket that has just heard `connect`, without the time to settle."""
+        try:
+            connection = actor.connect(transport)
+        except (Refused, NoAnswer, Unreachable) as error:
+            self.need(
+                "CONN-01",
+                False,
+                f"A valid token does not connect over {transport}",
+                "a connection",
+                str(error),
+            )
+            raise AssertionError from error  # need never returns here
+        self._connections.append(connection)
+        return connection
+
+    # What is said
+
+    def text(self, about: str = "hello") -> str:
+        """A text that no other message has."""
+        return f"{about} {self.random.getrandbits(64):016x}"
+
+    def check(
+        self,
+        requirement: str,
+        holds: bool,
+        summary: str,
+        expected: str = "",
+        observed: Any = "",
+        *,
+        level: Level | None = None,
+        evidence: Sequence[Step] | None = None,
+    ) -> bool:
+        """Judges a requirement once and goes on either way; returns whether it holds.
+
+        `summary` says what the backend does where it does not hold, without any value that
+        changes from run to run.
+        """
+        self.judged.add(requirement)
+        steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
+        self.world.enter(
+            Judgement(requirement, holds, summary, expected, shown(observed), level), steps
+        )
+        return holds
+
+    def need(self, requirement: str, holds: bool, summary: str, *args: Any, **kwargs: Any) -> None:
+        """Like `check`, and ends the scenario where it does not hold. Raises Blocked."""
+        if not self.check(requirement, holds, summary, *args, **kwargs):
+            raise Blocked(f"{summary} ({requirement})")
+
+    def untestable(self, requirement: str, reason: str) -> None:
+        """Says that a requirement cannot be judged with this target, and goes on."""
+        self.judged.add(requirement)
+        self.world.ledger.untestable(requirement, reason)
+
+    def observe(self, requirement: str, what: str) -> None:
+        """Notes what the backend does where nothing is judged."""
+        self.judged.add(requirement)
+        self.world.ledger.observed(requirement, what)
+
+    # What comes back
+
+    def created(self, answer: Exchange, requirement: str = "SEND-01") -> dict[str, Any]:
+        """The message in an answer to a send. Ends the scenario where there is none."""
+        message = unwrapped(answer.json)
+        self.need(
+            requirement,
+            answer.status == 201 and message_id(message) is not None,
+            "A valid message is not answered 201 with the new message",
+            '201 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        return dict(message)
+
+    def history_of(self, reader: Actor, other: Actor) -> list[dict[str, Any]]:
+        """The messages one user reads of another. Ends the scenario where they cannot be read."""
+        answer = reader.read(other)
+        messages = unwrapped(answer.json)
+        self.need(
+            "HIST-01",
+            answer.status == 200
+            and isinstance(messages, list)
+            and all(isinstance(message, dict) for message in messages),
+            "A history is not answered 200 with an array of messages",
+            '200 {"success": true, "data": [ … ]}',
+            answer,
+        )
+        return list(messages)
+
+    def await_message(
+        self, connection: Connection, id: str | None = None, text: str | None = None, since: int = 0
+    ) -> Received | None:
+        """Waits for a receiveMessage with this id or text; None when the deadline passes."""
+
+        def wanted(args: tuple[Any, ...]) -> bool:
+            message = args[0] if args else None
+            if id is not None:
+                return same_id(member(message, "_id"), id)
+            return member(message, "text") == text
+
+        return connection.wait_for(
+            "receiveMessage", wanted, within=self.pace.delivery, since=since
+        )
+
+    # That nothing came
+
+    def fence(self, sender: Connection, actor: Actor, *others: tuple[Connection, Actor]) -> None:
+        """Sends a later message over the same path to each of the others, waits for it there, and
+        then for the settle time: what was to come has come. Ends the scenario when a fence does
+        not arrive, since nothing could be said then.
+        """
+        for connection, other in others:
+            text = self.text("fence")
+            since = connection.mark()
+            sender.emit("sendMessage", {"recipientId": other.id, "text": text})
+            if self.await_message(connection, text=text, since=since) is None:
+                raise Blocked(f"a later message from {actor.name} to {other.name} did not arrive")
+        self.settle(*(connection for connection, _ in others))
+
+    def settle(self, *connections: Connection) -> None:
+        """Waits until nothing more can be on its way to these connections."""
+        deadline = time.monotonic() + self.pace.settle
+        for connection in connections:
+            connection.rest(max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        """Ends the scenario's connections; called after every scenario."""
+        self._silence()
+        for connection in self._connections:
+            with suppress(Exception):
+                connection.close()
+
+
+def shown(value: Any) -> str:
+    """Anything observed, as one line for a report."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Exchange):
+        return described(value)
+    if isinstance(value, Received):
+        return f"{value.event} {short(list(value.args))}"
+    return short(value)
