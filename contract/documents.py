@@ -1,17 +1,15 @@
 """Finds, reads and overlays the two documents."""
 
 import copy
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
-
-import yaml
+from typing import Self
 
 from contract.errors import DocumentError
-
-Json = Any
-"""A decoded JSON value: dict, list, str, int, float, bool or None."""
+from contract.parsing import Json, read_file
+from contract.shape import hold
 
 _PACKAGE = Path(__file__).resolve().parent
 
@@ -33,20 +31,9 @@ class Document:
     def read(cls, file: Path) -> Self:
         """Reads a YAML or JSON file whose root is a mapping.
 
-        Raises DocumentError when the file cannot be read, is not YAML, or holds no mapping.
+        Raises DocumentError when the file cannot be read, is neither, or holds no mapping.
         """
-        try:
-            text = file.read_text(encoding="utf-8")
-        except OSError as error:
-            raise DocumentError(file, "", error.strerror or "cannot be read") from None
-        except UnicodeDecodeError as error:
-            raise DocumentError(file, f"byte {error.start}", "is not UTF-8") from None
-        try:
-            root = yaml.load(text, Loader=_Loader)  # noqa: S506  a subclass of the safe loader
-        except yaml.MarkedYAMLError as error:
-            raise DocumentError(file, _place(error), f"is not YAML: {_problem(error)}") from None
-        except yaml.YAMLError as error:
-            raise DocumentError(file, "", f"is not YAML: {error}") from None
+        root = read_file(file)
         if not isinstance(root, dict):
             raise DocumentError(file, "", "has to be a mapping at its top level")
         return cls(file, root)
@@ -61,30 +48,27 @@ class Document:
         from jsonpath_ng.ext.parser import parse
         from oas_patch import apply_overlay
 
-        actions = overlay.root.get("actions")
-        if not isinstance(overlay.root.get("overlay"), str) or not isinstance(actions, list):
-            raise DocumentError(
-                overlay.file, "/", "an overlay needs the fields overlay (its version) and actions"
-            )
+        hold("overlay", overlay.file, overlay.root)
         root = copy.deepcopy(self.root)
-        for number, action in enumerate(actions):
+        for number, action in enumerate(overlay.root["actions"]):
             place = f"/actions/{number}"
-            target = action.get("target") if isinstance(action, dict) else None
-            if not isinstance(target, str) or not ({"update", "remove", "copy"} & action.keys()):
-                raise DocumentError(
-                    overlay.file, place, "an action needs a target and one of update, remove, copy"
-                )
+            for key in ("target", "copy") if "copy" in action else ("target",):
+                path, there = action[key], f"{place}/{key}"
+                try:
+                    matches = parse(path).find(root)
+                except (JSONPathError, re.error) as error:
+                    raise DocumentError(overlay.file, there, f"is no JSONPath: {error}") from None
+                # A copy may create the field that it copies to.
+                if not matches and (key == "copy" or "copy" not in action):
+                    problem = f"{path} matches nothing in {self.file}"
+                    raise DocumentError(overlay.file, there, problem)
+            # The library removes whatever the value of `remove` is.
+            own = {key: value for key, value in action.items() if (key, value) != ("remove", False)}
             try:
-                matches = parse(target).find(root)
-            except JSONPathError as error:
-                raise DocumentError(
-                    overlay.file, f"{place}/target", f"is no JSONPath: {error}"
-                ) from None
-            if not matches:
-                raise DocumentError(
-                    overlay.file, f"{place}/target", f"{target} matches nothing in {self.file}"
-                )
-            root = apply_overlay(root, {"actions": [action]})
+                root = apply_overlay(root, {"actions": [own]})
+            except (ValueError, TypeError, AttributeError, LookupError) as error:
+                problem = f"cannot be applied to {self.file}: {error}"
+                raise DocumentError(overlay.file, place, problem) from None
         return Document(self.file, root)
 
 
@@ -93,48 +77,16 @@ def read_documents(
 ) -> tuple[Document, Document]:
     """The OpenAPI and the AsyncAPI document with the overlays applied in order.
 
-    An overlay whose `extends` ends in `asyncapi.yaml` is for the AsyncAPI document, every other one
-    for the OpenAPI document. Raises DocumentError.
+    An overlay whose `extends` names the AsyncAPI document's file, or any `asyncapi.yaml`, is for
+    the AsyncAPI document, every other one for the OpenAPI document. Raises DocumentError.
     """
     rest = Document.read(openapi or home() / "openapi" / "openapi.yaml")
     events = Document.read(asyncapi or home() / "asyncapi" / "asyncapi.yaml")
     for file in overlays:
         overlay = Document.read(file)
-        if str(overlay.root.get("extends", "")).endswith("asyncapi.yaml"):
+        extends = str(overlay.root.get("extends", "")).rpartition("/")[2]
+        if extends in ("asyncapi.yaml", events.file.name):
             events = events.overlaid(overlay)
         else:
             rest = rest.overlaid(overlay)
     return rest, events
-
-
-_Base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
-
-
-class _Loader(_Base):  # type: ignore[misc, valid-type]  # one of two bases
-    """Reads timestamps as strings, as JSON does, and refuses a key that stands twice."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen = set()
-        for key, _ in node.value:
-            if key.value in seen and key.tag != "tag:yaml.org,2002:merge":
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"the key {key.value} stands twice", key.start_mark
-                )
-            seen.add(key.value)
-        mapping: dict[Any, Any] = super().construct_mapping(node, deep)
-        return mapping
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def _place(error: yaml.MarkedYAMLError) -> str:
-    mark = error.problem_mark or error.context_mark
-    return f"line {mark.line + 1}, column {mark.column + 1}" if mark else ""
-
-
-def _problem(error: yaml.MarkedYAMLError) -> str:
-    return " ".join(str(error.problem or error.context or "it cannot be parsed").split())

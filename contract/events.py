@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from contract.documents import Json
 from contract.errors import DocumentError
 from contract.operations import Blame, Request
-from contract.schemas import Validator, json_schema
+from contract.parsing import Json
+from contract.pointers import escaped
+from contract.schemas import Validator
 
 Action = Literal["receive", "send"]
 
@@ -34,20 +35,14 @@ class Event:
 
 
 def read_events(file: Path, root: Json) -> Mapping[str, Event]:
-    """The events of a resolved AsyncAPI document, by name.
+    """The events of a resolved AsyncAPI document of the right shape, by name.
 
-    Raises DocumentError for an operation without a message, with more than one, with an unknown
-    action, and for an event name that two operations share.
+    Raises DocumentError for an event name that two operations share, and for a schema that is none.
     """
     events: dict[str, Event] = {}
-    for operation_id, node in root.get("operations", {}).items():
-        place = f"/operations/{operation_id}"
-        messages = node.get("messages", [])
-        if len(messages) != 1:
-            raise DocumentError(file, f"{place}/messages", "has to hold one message, the event")
-        if node.get("action") not in ("receive", "send"):
-            raise DocumentError(file, f"{place}/action", "has to be receive or send")
-        event = _event(file, place, operation_id, node, messages[0])
+    for operation_id, node in root["operations"].items():
+        place = f"/operations/{escaped(operation_id)}"
+        event = _event(file, place, operation_id, node)
         if event.name in events:
             raise DocumentError(
                 file, f"{place}/messages/0", f"the event name {event.name} stands twice"
@@ -56,20 +51,20 @@ def read_events(file: Path, root: Json) -> Mapping[str, Event]:
     return events
 
 
-def _event(file: Path, place: str, operation_id: str, node: Json, message: Json) -> Event:
-    name = message.get("name")
-    if not isinstance(name, str) or not name:
-        raise DocumentError(file, f"{place}/messages/0", "has no name, which is the event's name")
+def _event(file: Path, place: str, operation_id: str, node: Json) -> Event:
+    (message,) = node["messages"]
     replies = node.get("reply", {}).get("messages", [])
     return Event(
-        name=name,
+        name=message["name"],
         operation_id=operation_id,
         action=node["action"],
         namespace=node.get("channel", {}).get("address") or "/",
         summary=node.get("summary", ""),
-        payload=Request.of(_schema(message), _examples(message)),
+        payload=Request.of(
+            _schema(message), _examples(message), file, f"{place}/messages/0/payload"
+        ),
         acknowledgement=(
-            Validator({"anyOf": [json_schema(_schema(reply)) for reply in replies]})
+            Validator.of({"anyOf": [_schema(reply) for reply in replies]}, file, f"{place}/reply")
             if replies
             else None
         ),

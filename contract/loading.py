@@ -4,11 +4,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.documents import Json, read_documents
+from contract.documents import Document, read_documents
 from contract.events import Event, read_events
 from contract.operations import Operation, read_operations
+from contract.parsing import Json
 from contract.references import resolved
 from contract.requirements import Requirement, read_requirements
+from contract.shape import hold
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +36,19 @@ def load(
     """
     rest, events = read_documents(overlays, openapi, asyncapi)
     rest_root = resolved(rest, {})
+    hold("openapi", rest.file, rest_root)
     # The AsyncAPI document refers to the OpenAPI document by its place in this project; one that
     # stands elsewhere takes its part under that name too.
     beside = (events.file.parent / ".." / "openapi" / "openapi.yaml").resolve()
     events_root = resolved(events, {rest.file.resolve(): rest, beside: rest})
+    hold("asyncapi", events.file, events_root)
     return Contract(
-        version=str(rest.root.get("info", {}).get("version", "")),
+        version=rest_root["info"]["version"],
         openapi=rest.root,
         asyncapi=events_root,
         operations=read_operations(rest.file, rest_root),
         events=read_events(events.file, events_root),
-        requirements=read_requirements(rest, events),
+        requirements=read_requirements(
+            Document(rest.file, rest_root), Document(events.file, events_root)
+        ),
     )

@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from contract.documents import Json
 from contract.errors import DocumentError
-from contract.references import escaped
-from contract.schemas import Validator, json_schema
+from contract.parsing import Json
+from contract.pointers import escaped
+from contract.schemas import Validator
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 JSON_TYPE = "application/json"
@@ -28,17 +28,17 @@ class Request:
     examples: Mapping[str, Json] = field(repr=False)
 
     @classmethod
-    def of(cls, schema: Json, examples: Mapping[str, Json]) -> "Request":
-        """Reads a resolved OpenAPI 3.0 schema with its extensions."""
-        own = Validator(json_schema(schema))
-        narrow, wide = schema.get("x-must-accept"), schema.get("x-may-accept")
-        return cls(
-            schema,
-            own,
-            Validator(json_schema(narrow)) if narrow else own,
-            Validator(json_schema(wide)) if wide else own,
-            examples,
+    def of(cls, schema: Json, examples: Mapping[str, Json], file: Path, place: str) -> "Request":
+        """Reads a resolved OpenAPI 3.0 schema with its extensions, from its place in a file.
+
+        Raises DocumentError when it is no schema.
+        """
+        own = Validator.of(schema, file, place)
+        narrow, wide = (
+            Validator.of(schema[zone], file, f"{place}/{zone}") if zone in schema else own
+            for zone in ("x-must-accept", "x-may-accept")
         )
+        return cls(schema, own, narrow, wide, examples)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,61 +101,75 @@ class Operation:
 
 
 def read_operations(file: Path, root: Json) -> Mapping[str, Operation]:
-    """The operations of a resolved OpenAPI document, by operationId.
+    """The operations of a resolved OpenAPI document of the right shape, by operationId.
 
-    Raises DocumentError for an operation without id, with the id of another, or without an answer
-    of success.
+    Raises DocumentError for an operation with the id of another, without an answer of success, and
+    for a schema that is none.
     """
     operations: dict[str, Operation] = {}
-    for path, item in root.get("paths", {}).items():
+    for path, item in root["paths"].items():
         for method in METHODS:
-            node = item.get(method)
-            if node is None:
+            if method not in item:
                 continue
             place = f"/paths/{escaped(path)}/{method}"
-            name = node.get("operationId")
-            if not isinstance(name, str):
-                raise DocumentError(file, place, "has no operationId")
-            if name in operations:
-                raise DocumentError(file, place, f"the operationId {name} stands twice")
-            operations[name] = _operation(name, method, path, item, node)
-            if not any(200 <= status < 300 for status in operations[name].responses):
+            operation = _operation(file, place, method, path, item)
+            if operation.id in operations:
+                raise DocumentError(file, place, f"the operationId {operation.id} stands twice")
+            if not any(200 <= status < 300 for status in operation.responses):
                 raise DocumentError(file, f"{place}/responses", "documents no answer of success")
+            operations[operation.id] = operation
     return operations
 
 
-def _operation(name: str, method: str, path: str, item: Json, node: Json) -> Operation:
-    body = node.get("requestBody", {}).get("content", {}).get(JSON_TYPE)
+def _operation(file: Path, place: str, method: str, path: str, item: Json) -> Operation:
+    node = item[method]
     return Operation(
-        id=name,
+        id=node["operationId"],
         method=method.upper(),
         path=path,
-        parameters=tuple(
-            Parameter(
-                parameter["name"],
-                parameter["in"],
-                parameter.get("required", False),
-                Validator(json_schema(parameter.get("schema", {}))),
-            )
-            for parameter in (*item.get("parameters", ()), *node.get("parameters", ()))
-        ),
-        request=Request.of(body.get("schema", {}), examples(body)) if body else None,
+        parameters=_parameters(file, place, item, node),
+        request=_request(file, place, node),
         responses={
-            int(status): _response(int(status), response)
-            for status, response in node.get("responses", {}).items()
-            if str(status).isdigit()
+            int(status): _response(file, f"{place}/responses/{status}", int(status), response)
+            for status, response in node["responses"].items()
+            if status.isdecimal()
         },
         blame=Blame.of(node),
     )
 
 
-def _response(status: int, node: Json) -> Response:
-    content = node.get("content", {}).get(JSON_TYPE)
+def _parameters(file: Path, place: str, item: Json, node: Json) -> tuple[Parameter, ...]:
+    """Those of the path and those of the operation, which take the place of the path's."""
+    found: dict[tuple[str, str], Parameter] = {}
+    for owner, above in ((item, place.rpartition("/")[0]), (node, place)):
+        for index, parameter in enumerate(owner.get("parameters", ())):
+            found[parameter["name"], parameter["in"]] = Parameter(
+                parameter["name"],
+                parameter["in"],
+                parameter.get("required", False),
+                Validator.of(
+                    parameter.get("schema", {}), file, f"{above}/parameters/{index}/schema"
+                ),
+            )
+    return tuple(found.values())
+
+
+def _request(file: Path, place: str, node: Json) -> Request | None:
+    media = node.get("requestBody", {}).get("content", {}).get(JSON_TYPE)
+    if media is None:
+        return None
+    place = f"{place}/requestBody/content/{escaped(JSON_TYPE)}/schema"
+    return Request.of(media.get("schema", {}), examples(media), file, place)
+
+
+def _response(file: Path, place: str, status: int, node: Json) -> Response:
+    media = node.get("content", {}).get(JSON_TYPE)
+    place = f"{place}/content/{escaped(JSON_TYPE)}/schema"
     return Response(
         status=status,
         description=node.get("description", ""),
-        validator=Validator(json_schema(content.get("schema", {}))) if content else None,
-        examples=examples(content) if content else {},
+        validator=Validator.of(media.get("schema", {}), file, place) if media is not None else None,
+        examples=examples(media) if media is not None else {},
     )
 
 

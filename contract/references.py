@@ -1,10 +1,16 @@
 """Replaces every `$ref` by what it points to."""
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import unquote
 
-from contract.documents import Document, Json
+from contract.documents import Document
 from contract.errors import DocumentError
+from contract.parsing import Json
+from contract.pointers import escaped, unescaped
+
+_INDEX = re.compile("[0-9]+")
 
 
 def resolved(document: Document, others: Mapping[Path, Document]) -> Json:
@@ -38,7 +44,7 @@ def _resolve(
             for key, value in node.items()
         }
     owner, target = _target(reference, document, known, place)
-    name = f"{owner.file.name}#{reference.partition('#')[2]}"
+    name = f"{owner.file}#{reference.partition('#')[2]}"
     if name in trail:
         raise DocumentError(document.file, place, f"the reference {reference} leads back to itself")
     return _resolve(target, owner, known, reference.partition("#")[2], (*trail, name))
@@ -47,7 +53,7 @@ def _resolve(
 def _target(
     reference: str, document: Document, known: Mapping[Path, Document], place: str
 ) -> tuple[Document, Json]:
-    file, _, pointer = reference.partition("#")
+    file, _, fragment = reference.partition("#")
     owner = document
     if file:
         path = (document.file.parent / file).resolve()
@@ -57,17 +63,15 @@ def _target(
             )
         owner = known[path]
     node: Json = owner.root
-    for part in pointer.strip("/").split("/") if pointer.strip("/") else []:
-        key = part.replace("~1", "/").replace("~0", "~")
+    start, *parts = unquote(fragment).split("/")
+    if start:
+        raise DocumentError(document.file, place, f"the reference {reference} points nowhere")
+    for part in parts:
+        key = unescaped(part)
         if isinstance(node, dict) and key in node:
             node = node[key]
-        elif isinstance(node, list) and key.isdigit() and int(key) < len(node):
+        elif isinstance(node, list) and _INDEX.fullmatch(key) and int(key) < len(node):
             node = node[int(key)]
         else:
             raise DocumentError(document.file, place, f"the reference {reference} points nowhere")
     return owner, node
-
-
-def escaped(part: str) -> str:
-    """A key as one part of a JSON pointer (RFC 6901)."""
-    return part.replace("~", "~0").replace("/", "~1")

@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from typing import Literal, get_args
+from dataclasses import dataclass, replace
+from typing import Literal
 
-from contract.documents import Document, Json
+from contract.documents import Document
 from contract.errors import DocumentError
-from contract.references import escaped
+from contract.operations import METHODS
+from contract.parsing import Json
+from contract.pointers import escaped
 
 Level = Literal["must", "should", "may"]
 FIELD = "x-requirements"
@@ -26,8 +28,7 @@ GROUPS = {
 }
 """The groups of requirements in the order of reports, by the first part of an id."""
 
-_ID = re.compile(r"[A-Z]+-\d\d")
-_KEYS = {"id", "level", "notes", "text", "accepts", "decisions", "also"}
+_ID = re.compile(rf"({'|'.join(GROUPS)})-[0-9][0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +69,10 @@ class Requirement:
 
 
 def read_requirements(rest: Document, events: Document) -> Mapping[str, Requirement]:
-    """All requirements by id, in the order of the groups.
+    """All requirements of two resolved documents of the right shape, in the order of the groups.
 
-    Raises DocumentError for a malformed entry, an id that is defined twice, and an id that is
-    referred to and defined nowhere.
+    Raises DocumentError for an id of no known group, an id that is defined twice, and one that is
+    referred to, in `x-blame` and `x-violation` too, and defined nowhere.
     """
     found: dict[str, Requirement] = {}
     mentions: list[tuple[Document, str, str, str]] = []
@@ -87,16 +88,11 @@ def read_requirements(rest: Document, events: Document) -> Mapping[str, Requirem
         if name not in found:
             raise DocumentError(document.file, place, f"{name} is defined nowhere")
         known = found[name]
-        found[name] = Requirement(
-            known.id,
-            known.level,
-            known.text,
-            known.notes,
-            known.accepts,
-            known.decisions,
-            known.clauses,
-            (*known.binds, operation),
-        )
+        found[name] = replace(known, binds=(*known.binds, operation) if operation else known.binds)
+    for document in (rest, events):
+        for place, name in _blamed(document.root, ""):
+            if name not in found:
+                raise DocumentError(document.file, place, f"{name} is defined nowhere")
     order = list(GROUPS)
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1].group), item[0])))
 
@@ -105,44 +101,43 @@ def _entries(rest: Document, events: Document) -> Iterator[tuple[Document, str, 
     """Yields document, place, operation id (empty at the top) and entry."""
     for document in (rest, events):
         yield from _list(document, "", "", document.root)
-    for path, item in rest.root.get("paths", {}).items():
-        for method, operation in item.items():
-            if isinstance(operation, dict) and "operationId" in operation:
+    for path, item in rest.root["paths"].items():
+        for method in METHODS:
+            if method in item:
                 place = f"/paths/{escaped(path)}/{method}"
-                yield from _list(rest, place, operation["operationId"], operation)
-    for name, operation in events.root.get("operations", {}).items():
-        yield from _list(events, f"/operations/{name}", name, operation)
+                yield from _list(rest, place, item[method]["operationId"], item[method])
+    for name, operation in events.root["operations"].items():
+        yield from _list(events, f"/operations/{escaped(name)}", name, operation)
 
 
 def _list(
     document: Document, place: str, operation: str, node: Json
 ) -> Iterator[tuple[Document, str, str, Json]]:
-    entries = node.get(FIELD, []) if isinstance(node, dict) else []
-    if not isinstance(entries, list):
-        raise DocumentError(document.file, f"{place}/{FIELD}", "has to be a list")
-    for index, entry in enumerate(entries):
+    for index, entry in enumerate(node.get(FIELD, ())):
         yield document, f"{place}/{FIELD}/{index}", operation, entry
 
 
-def _requirement(document: Document, place: str, operation: str, entry: Json) -> Requirement:
-    def broken(problem: str) -> DocumentError:
-        return DocumentError(document.file, place, problem)
+def _blamed(node: Json, place: str) -> Iterator[tuple[str, str]]:
+    """Yields place and id of every `x-violation` and `x-blame` below a node."""
+    if isinstance(node, list):
+        for index, item in enumerate(node):
+            yield from _blamed(item, f"{place}/{index}")
+    elif isinstance(node, dict):
+        for key, value in node.items():
+            there = f"{place}/{escaped(key)}"
+            if key == "x-violation":
+                yield there, str(value)
+            elif key == "x-blame" and isinstance(value, dict):
+                yield from ((f"{there}/{what}", str(name)) for what, name in value.items())
+            else:
+                yield from _blamed(value, there)
 
-    if not isinstance(entry, dict):
-        raise broken("a requirement is a mapping, or the id of one defined elsewhere")
-    for key in ("id", "level", "notes", "text"):
-        if not isinstance(entry.get(key), str) or not entry[key]:
-            raise broken(f"a requirement needs the field {key}, a text")
-    if unknown := sorted(entry.keys() - _KEYS):
-        raise broken(f"a requirement has no field {unknown[0]}")
-    if not _ID.fullmatch(entry["id"]) or entry["id"].partition("-")[0] not in GROUPS:
-        raise broken(
-            f"{entry['id']} is no requirement id; its group has to be one of {', '.join(GROUPS)}"
-        )
-    clauses = entry.get("also", [])
-    for level in (entry["level"], *(clause.get("level") for clause in clauses)):
-        if level not in get_args(Level):
-            raise broken(f"{level} is no level; the levels are {', '.join(get_args(Level))}")
+
+def _requirement(document: Document, place: str, operation: str, entry: Json) -> Requirement:
+    if not _ID.fullmatch(entry["id"]):
+        groups = ", ".join(GROUPS)
+        problem = f"{entry['id']} is no requirement id: a group ({groups}), a hyphen, two digits"
+        raise DocumentError(document.file, f"{place}/id", problem)
     return Requirement(
         id=entry["id"],
         level=entry["level"],
@@ -150,6 +145,6 @@ def _requirement(document: Document, place: str, operation: str, entry: Json) ->
         notes=entry["notes"],
         accepts=entry.get("accepts"),
         decisions=tuple(entry.get("decisions", ())),
-        clauses=tuple(Clause(clause["level"], clause["text"]) for clause in clauses),
+        clauses=tuple(Clause(clause["level"], clause["text"]) for clause in entry.get("also", ())),
         binds=(operation,) if operation else (),
     )

@@ -1,15 +1,19 @@
 """Compiled validators for the schemas of the documents."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
+from typing import Self
 
 import jsonschema_rs
 
-from contract.documents import Json
-from contract.references import escaped
+from contract.errors import DocumentError
+from contract.parsing import Json
+from contract.pointers import pointer
 
 BLAME = "x-violation"
+DEEPEST = 100
+"""Levels of a value that are looked at; below, whatever stands there is as good as nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,20 @@ class Validator:
     schema: Json = field(repr=False)
     """The JSON Schema (2020-12) with all references resolved."""
 
+    @classmethod
+    def of(cls, schema: Json, file: Path, place: str) -> Self:
+        """Compiles an OpenAPI 3.0 schema, references resolved, that stands at a place in a file.
+
+        Raises DocumentError when it is no schema.
+        """
+        validator = cls(json_schema(schema))
+        try:
+            validator._compiled  # noqa: B018  compiles it
+        except jsonschema_rs.ValidationError as error:
+            problem = f"is no schema: {error.message.splitlines()[0]}"
+            raise DocumentError(file, place + pointer(error.instance_path), problem) from None
+        return validator
+
     @cached_property
     def _compiled(self) -> jsonschema_rs.Draft202012Validator:
         return jsonschema_rs.Draft202012Validator(self.schema, validate_formats=True)
@@ -42,36 +60,43 @@ class Validator:
     def violations(self, value: Json) -> tuple[Violation, ...]:
         """All ways in which a decoded JSON value does not fit, the most specific first."""
         errors = list(self._compiled.iter_errors(_well_formed(value)))
-        errors.sort(
-            key=lambda error: (-_depth(error), _pointer(error.instance_path), error.message)
-        )
+        errors.sort(key=lambda error: (-_depth(error), pointer(error.instance_path), error.message))
         return tuple(
-            Violation(_pointer(error.instance_path), error.message, self._blame(error))
+            Violation(pointer(error.instance_path), error.message, self._blame(error))
             for error in errors
         )
 
     def _blame(self, error: jsonschema_rs.ValidationError) -> str | None:
         node: Json = self.schema
         blame = node.get(BLAME)
-        for part in error.schema_path:
-            missing = _missing(error) if part == "required" else None
-            if missing is not None and isinstance(node, dict):
-                node = node.get("properties", {}).get(missing, node)
-            else:
-                node = node[part]
+        path = list(error.schema_path)
+        if (missing := _missing(error)) is not None:
+            # The path ends in `required`; a missing property is blamed as its own schema says.
+            path[-1:] = ["properties", missing]
+        for part in path:
+            node = node.get(part, {}) if isinstance(node, dict) else node[part]
             if isinstance(node, dict) and BLAME in node:
                 blame = node[BLAME]
         return str(blame) if blame is not None else None
 
 
-def _well_formed(value: Json) -> Json:
-    """The value without lone surrogates, which JSON can spell and compiled schemas cannot read."""
+def _well_formed(value: Json, depth: int = 0) -> Json:
+    """The value as compiled schemas can read it.
+
+    A lone surrogate, which JSON can spell, becomes U+FFFD. Binary data, which a Socket.IO event can
+    hold, becomes the object that stands for it in the packet. What lies deeper than any schema here
+    looks is left out.
+    """
     if isinstance(value, str):
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    if isinstance(value, bytes | bytearray):
+        return {"_placeholder": True}
     if isinstance(value, list):
-        return [_well_formed(item) for item in value]
+        return [] if depth == DEEPEST else [_well_formed(item, depth + 1) for item in value]
     if isinstance(value, dict):
-        return {_well_formed(key): _well_formed(item) for key, item in value.items()}
+        if depth == DEEPEST:
+            return {}
+        return {_well_formed(key): _well_formed(item, depth + 1) for key, item in value.items()}
     return value
 
 
@@ -85,25 +110,30 @@ def _depth(error: jsonschema_rs.ValidationError) -> int:
     return len(error.instance_path) + (_missing(error) is not None)
 
 
-def _pointer(path: Iterable[str | int]) -> str:
-    return "".join(f"/{escaped(str(part))}" for part in path)
-
-
 def json_schema(schema: Json) -> Json:
-    """An OpenAPI 3.0 schema, references resolved, as JSON Schema: `nullable` becomes a type.
+    """An OpenAPI 3.0 schema, references resolved, as JSON Schema (2020-12).
 
-    Source: OpenAPI 3.0.4, Schema Object; `nullable` speaks only where `type` stands beside it.
+    `nullable` becomes a type, and only where `type` stands beside it; an `enum` has to name null
+    itself. A limit that is said to be exclusive becomes an exclusive limit. Source: OpenAPI 3.0.4,
+    Schema Object.
     """
     if isinstance(schema, list):
         return [json_schema(item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    converted = {
-        key: value if key in ("example", "examples", "default", "enum") else json_schema(value)
-        for key, value in schema.items()
-    }
+    converted = {key: _converted(key, value) for key, value in schema.items()}
     if converted.pop("nullable", False) is True and isinstance(converted.get("type"), str):
         converted["type"] = [converted["type"], "null"]
-        if "enum" in converted and None not in converted["enum"]:
-            converted["enum"] = [*converted["enum"], None]
+    for limit, exclusive in (("minimum", "exclusiveMinimum"), ("maximum", "exclusiveMaximum")):
+        is_flag = isinstance(converted.get(exclusive), bool)
+        if is_flag and converted.pop(exclusive) and limit in converted:
+            converted[exclusive] = converted.pop(limit)
     return converted
+
+
+def _converted(key: str, value: Json) -> Json:
+    if key in ("example", "examples", "default", "enum", "const"):
+        return value
+    if key == "properties" and isinstance(value, dict):
+        return {name: json_schema(schema) for name, schema in value.items()}
+    return json_schema(value)
