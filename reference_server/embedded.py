@@ -1,0 +1,109 @@
+"""mongomock behind the part of pymongo's asynchronous interface that the store uses."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import mongomock
+from mongomock.filtering import filter_applies
+
+Document = dict[str, Any]
+
+_applies: Any = filter_applies
+
+
+# mongomock's own types say that its collection is pymongo's, whose internals are others.
+_Base: Any = mongomock.Collection
+
+
+class _Collection(_Base):  # type: ignore[misc]
+    """A collection that finds by `_id`, and by one field more, without looking at the rest.
+
+    mongomock itself looks at every document for every query.
+    """
+
+    def __init__(self, database: Any, name: str, by: str | None) -> None:
+        super().__init__(database, name, database._store)
+        self._by = by
+        self._ids: dict[Any, list[Any]] = {}
+
+    def insert_one(self, document: Document, *args: Any, **options: Any) -> Any:
+        result = super().insert_one(document, *args, **options)
+        if self._by is not None:
+            self._ids.setdefault(document[self._by], []).append(document["_id"])
+        return result
+
+    def _iter_documents(self, query: Mapping[str, Any]) -> Iterator[Document]:
+        if "_id" in query:
+            ids = [query["_id"]]
+        elif self._by is not None and self._by in query:
+            ids = self._ids.get(query[self._by], [])
+        else:
+            yield from super()._iter_documents(query)
+            return
+        for each in ids:
+            if each in self._store and _applies(query, document := self._store[each]):
+                yield document
+
+
+class _Cursor:
+    def __init__(self, documents: list[Document]) -> None:
+        self._documents = documents
+
+    async def to_list(self) -> list[Document]:
+        return self._documents
+
+
+class EmbeddedCollection:
+    """The methods of `pymongo.asynchronous.collection.AsyncCollection` that the store calls.
+
+    Nothing is awaited within them: each is one step of the event loop, as it would be one
+    operation of a MongoDB server.
+    """
+
+    def __init__(self, database: Any, name: str, by: str | None = None) -> None:
+        self._collection = _Collection(database, name, by)
+
+    async def create_index(self, keys: Any, **options: Any) -> None:
+        """Nothing to do: `_Collection` finds what the store looks for."""
+
+    async def insert_one(self, document: Document) -> None:
+        self._collection.insert_one(document)
+
+    async def find_one(self, query: Mapping[str, Any]) -> Document | None:
+        found: Document | None = self._collection.find_one(query)
+        return found
+
+    def find(self, query: Mapping[str, Any]) -> _Cursor:
+        return _Cursor(list(self._collection.find(query)))
+
+    async def find_one_and_update(
+        self,
+        query: Mapping[str, Any],
+        change: Mapping[str, Any],
+        *,
+        upsert: bool,
+        return_document: bool,
+    ) -> Document | None:
+        found: Document | None = self._collection.find_one_and_update(
+            query, change, upsert=upsert, return_document=return_document
+        )
+        return found
+
+    async def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+        self._collection.update_many(query, change)
+
+
+class EmbeddedDatabase:
+    """A database in the memory of this process."""
+
+    def __init__(self, by: Mapping[str, str]) -> None:
+        """`by` names, per collection, the field besides `_id` that documents are found by."""
+        self._database: Any = mongomock.MongoClient()["r2c"]
+        self._collections = {
+            name: EmbeddedCollection(self._database, name, field) for name, field in by.items()
+        }
+
+    def __getitem__(self, name: str) -> EmbeddedCollection:
+        if name not in self._collections:
+            self._collections[name] = EmbeddedCollection(self._database, name)
+        return self._collections[name]

@@ -1,0 +1,296 @@
+"""Engine.IO 4 on Tornado, where python-engineio's own driver leaves the protocol.
+
+python-engineio lets a handshake pass that names no or a wrong transport, lets broken packets stand
+until the ping timeout, keeps a cancelled poll's session, waits on Nagle's algorithm, calls every
+client 127.0.0.1, and leaves failed writes to closing sockets as unretrieved exceptions. The classes
+here keep its sessions, packets and timeouts and replace the parts where that happens.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Any
+from urllib.parse import parse_qs
+
+import engineio
+import tornado.websocket
+from engineio import async_socket, exceptions, packet, payload
+from engineio.async_drivers import tornado as driver
+from tornado.iostream import StreamClosedError
+from tornado.websocket import WebSocketClosedError
+
+log = logging.getLogger("reference_server.engine")
+
+TRANSPORTS = ("polling", "websocket")
+LARGEST_POLL = 10_000  # packets in one HTTP body; the body itself is bounded in bytes
+
+
+def refusal(message: str) -> dict[str, Any]:
+    """An HTTP answer of Engine.IO that refuses, with the error body of the contract."""
+    body = json.dumps({"success": False, "message": message}).encode()
+    return {
+        "status": "400 BAD REQUEST",
+        "headers": [("Content-Type", "application/json")],
+        "response": body,
+    }
+
+
+class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-engineio carries no types
+    """One Engine.IO session, over either transport."""
+
+    connected: bool
+    polling = False  # whether a GET waits for packets
+
+    async def handle_get_request(self, environ: dict[str, Any]) -> Any:
+        """Answer a GET: a poll, or the beginning of a WebSocket."""
+        if "HTTP_UPGRADE" in environ:
+            return await super().handle_get_request(environ)
+        await self.check_ping_timeout()
+        if self.closed or self.polling:  # two polls at once: which of them gets a packet?
+            raise exceptions.EngineIOError
+        self.polling = True
+        try:
+            return await super().handle_get_request(environ)
+        finally:
+            self.polling = False
+
+    async def handle_post_request(self, environ: dict[str, Any]) -> None:
+        """Take the packets of a POST. A broken one ends the session, as over WebSocket."""
+        try:
+            await super().handle_post_request(environ)
+        except (ValueError, IndexError, KeyError, RecursionError) as error:
+            raise exceptions.EngineIOError from error
+
+    async def close(self, wait: bool = True, abort: bool = False, reason: Any = None) -> None:
+        """End the session and whatever waits for its packets, without waiting for either."""
+        if not self.closed and not self.closing:
+            await super().close(wait=False, abort=abort, reason=reason)
+            self.queue.put_nowait(None)
+
+    async def _websocket_handler(self, connection: "WebSocket") -> None:
+        if self.connected and not await self._upgrade(connection):
+            await connection.close()
+            return
+        self.connected = self.upgraded = True
+        writer = asyncio.create_task(self._write(connection))
+        reason = self.server.reason.TRANSPORT_CLOSE
+        try:
+            while not self.closed:
+                await self.receive(packet.Packet(encoded_packet=await connection.wait()))
+        except OSError:
+            pass  # the client is gone
+        except (exceptions.EngineIOError, ValueError, IndexError, RecursionError):
+            reason = self.server.reason.TRANSPORT_ERROR  # a broken packet
+        await self.close(abort=True, reason=reason)
+        await writer
+
+    async def _upgrade(self, connection: "WebSocket") -> bool:
+        """Move from polling to WebSocket: a probe, its answer, and the word `upgrade`."""
+        self.upgrading = True  # polls are answered with NOOP from here on
+        try:
+            probe = packet.Packet(encoded_packet=await connection.wait())
+            if (probe.packet_type, probe.data) != (packet.PING, "probe"):
+                return False
+            await connection.send(packet.Packet(packet.PONG, data="probe").encode())
+            await self.queue.put(packet.Packet(packet.NOOP))  # ends the poll that waits
+            upgrade = packet.Packet(encoded_packet=await connection.wait())
+            self.upgraded = upgrade.packet_type == packet.UPGRADE
+        except (OSError, ValueError, IndexError):
+            return False
+        finally:
+            self.upgrading = False
+        return self.upgraded
+
+    async def _write(self, connection: "WebSocket") -> None:
+        """Send what is queued until the session ends or the client is gone."""
+        try:
+            while (queued := await self.queue.get()) is not None:
+                await connection.send(queued.encode())
+        except OSError:
+            pass
+        await connection.close()
+
+
+class WebSocket:
+    """What Session needs of Tornado's WebSocket."""
+
+    def __init__(self, handler: Callable[["WebSocket"], Any], server: "Engine") -> None:
+        self._serve = handler
+        self._handler: SocketHandler
+
+    async def __call__(self, environ: dict[str, Any]) -> None:
+        self._handler = environ["tornado.handler"]
+        await self._serve(self)
+
+    async def wait(self) -> str | bytes:
+        """The next message. Raises OSError when the client is gone."""
+        message = await self._handler.incoming.get()
+        if message is None:
+            raise OSError("the WebSocket is closed")
+        return message
+
+    async def send(self, message: str | bytes) -> None:
+        """Send a message and wait until it is on its way. Raises OSError when it cannot be."""
+        try:
+            await self._handler.write_message(message, binary=isinstance(message, bytes))
+        except (WebSocketClosedError, StreamClosedError) as error:
+            raise OSError("the WebSocket is closed") from error
+
+    async def close(self) -> None:
+        self._handler.close()
+
+
+class Engine(engineio.AsyncServer):  # type: ignore[misc]
+    """The Engine.IO server: handshakes, sessions and their ends."""
+
+    start_service_task: bool
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        payload.Payload.max_decode_packets = LARGEST_POLL
+        self._async = {
+            **driver._async,
+            "translate_request": translate_request,
+            "websocket": WebSocket,
+        }
+        self.serving: set[asyncio.Task[None]] = set()
+        """Connections that are being served, apart from the requests that wait for them."""
+
+    def serve(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run this beside the request that it came from."""
+        task = asyncio.get_running_loop().create_task(work)
+        self.serving.add(task)
+        task.add_done_callback(self.serving.discard)
+
+    def handshake_error(self, query: dict[str, list[str]], upgrade: bool) -> str | None:
+        """Why a GET must be refused, None when it need not be."""
+        transport = query.get("transport", [""])[0]
+        if transport not in TRANSPORTS:
+            return "The transport is unknown; it is polling or websocket."
+        if "sid" not in query and query.get("EIO") != ["4"]:
+            return "The protocol version is not supported; it is Engine.IO 4 (EIO=4)."
+        if upgrade != (transport == "websocket"):
+            return "The transport does not fit the request."
+        if "sid" in query:
+            session = self.sockets.get(query["sid"][0])
+            if session is None or session.closed or session.upgraded:
+                return "The session does not exist, or has moved to another connection."
+        return None
+
+    async def disconnect(self, sid: str | None = None) -> None:
+        """End one session, or all of them."""
+        for each in [sid] if sid is not None else list(self.sockets):
+            if session := self.sockets.pop(each, None):
+                await session.close(reason=self.reason.SERVER_DISCONNECT)
+
+    async def abandon(self, sid: str) -> None:
+        """End the session of a client whose poll was cut off."""
+        if (session := self.sockets.get(sid)) and session.polling and not session.upgrading:
+            await session.close(abort=True, reason=self.reason.TRANSPORT_ERROR)
+
+    async def _handle_connect(
+        self, environ: dict[str, Any], transport: str, jsonp_index: int | None = None
+    ) -> Any:
+        if self.start_service_task:
+            self.start_service_task = False
+            self.service_task_handle = self.start_background_task(self._service_task)
+        sid = self.generate_id()
+        session = self.sockets[sid] = Session(self, sid)
+        opening = {
+            "sid": sid,
+            "upgrades": self._upgrades(sid, transport),
+            "pingTimeout": int(self.ping_timeout * 1000),
+            "pingInterval": int(self.ping_interval * 1000),
+            "maxPayload": self.max_http_buffer_size,
+        }
+        await session.send(packet.Packet(packet.OPEN, opening))
+        await self._trigger_event("connect", sid, environ, run_async=False)
+        session.schedule_ping()
+        if transport == "polling":
+            session.connected = True
+            return self._ok(await session.poll(), jsonp_index=jsonp_index)
+        try:
+            return await session.handle_get_request(environ)
+        finally:
+            self.sockets.pop(sid, None)
+
+    def _bad_request(self, message: str | None = None) -> dict[str, Any]:
+        return refusal(message or "The request is not valid in this session.")
+
+    def _method_not_found(self) -> dict[str, Any]:
+        return refusal("The method must be GET or POST.")
+
+
+def translate_request(handler: "SocketHandler") -> dict[str, Any]:
+    """The request as python-engineio reads it, with the client's own address."""
+    environ: dict[str, Any] = driver.translate_request(handler)
+    environ["REMOTE_ADDR"] = handler.request.remote_ip
+    environ["SERVER_SOFTWARE"] = "tornado"
+    return environ
+
+
+class SocketHandler(tornado.websocket.WebSocketHandler):
+    """The HTTP side of Engine.IO: polls, posts and WebSockets at `/socket.io/`."""
+
+    def initialize(self, engine: Engine) -> None:
+        self.engine = engine
+        self.incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+
+    def set_default_headers(self) -> None:
+        self.clear_header("Server")
+        self.set_header("Cache-Control", "no-store")
+
+    async def prepare(self) -> None:
+        if self.request.method not in ("GET", "POST", "OPTIONS"):
+            self._refuse("The method must be GET or POST.")
+
+    async def get(self, *args: Any, **kwargs: Any) -> None:
+        upgrade = self.request.headers.get("Upgrade", "").lower() == "websocket"
+        query = parse_qs(self.request.query)
+        if error := self.engine.handshake_error(query, upgrade):
+            self._refuse(error)
+        elif upgrade:
+            await super().get(*args, **kwargs)  # calls open()
+        else:
+            await self.engine.handle_request(self)
+
+    async def post(self, *args: Any, **kwargs: Any) -> None:
+        await self.engine.handle_request(self)
+
+    async def options(self, *args: Any, **kwargs: Any) -> None:
+        await self.engine.handle_request(self)
+
+    async def open(self, *args: str, **kwargs: str) -> None:
+        self.set_nodelay(True)  # Nagle's algorithm would hold every message back by some 40 ms
+        self.engine.serve(self.engine.handle_request(self))
+
+    def on_message(self, message: str | bytes) -> None:
+        self.incoming.put_nowait(message)
+
+    def on_close(self) -> None:
+        self.incoming.put_nowait(None)
+
+    def on_connection_close(self) -> None:
+        super().on_connection_close()
+        if self.ws_connection is None and (sid := self.get_query_argument("sid", None)):
+            self.engine.serve(self.engine.abandon(sid))
+
+    def check_origin(self, origin: str) -> bool:
+        environ = {"HTTP_ORIGIN": origin, "HTTP_HOST": self.request.host}
+        allowed = self.engine._cors_allowed_origins(environ)
+        return allowed is None or origin in allowed
+
+    def get_compression_options(self) -> None:
+        return None  # messages are short: compressing them costs more than it saves
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        self.set_header("Content-Type", "application/json")
+        self.finish({"success": False, "message": self._reason})
+
+    def _refuse(self, message: str) -> None:
+        answer = refusal(message)
+        self.set_status(400)
+        for name, value in answer["headers"]:
+            self.set_header(name, value)
+        self.finish(answer["response"])

@@ -1,0 +1,161 @@
+"""Events from the AsyncAPI document: a router that knows of no event by itself.
+
+Each `receive` operation becomes a Socket.IO handler: its payload is judged by the contract, the
+function registered under the operation's id is called, and what it returns is acknowledged. Each
+`send` operation becomes an event that can be announced; its payload is judged before it leaves.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from typing import Any, Protocol
+from urllib.parse import parse_qs
+
+from socketio.exceptions import ConnectionRefusedError as Refused
+
+from contract import Contract, Event
+from reference_server.errors import INTERNAL_ERROR, Refusal, StartError, Unauthorized, error_body
+from reference_server.payloads import require
+from reference_server.sockets import SocketServer
+from reference_server.tokens import Tokens
+from reference_server.users import User
+
+log = logging.getLogger("reference_server.events")
+
+Json = dict[str, Any]
+Handler = Callable[[User, Json], Awaitable[Json]]
+
+
+class Lifecycle(Protocol):
+    """Hears of users' sockets that come and go."""
+
+    async def joined(self, user: User, connection: str) -> None: ...
+
+    async def left(self, user: User, connection: str) -> None: ...
+
+
+class BrokenEvent(Exception):
+    """The server was about to emit what the contract does not allow."""
+
+
+class EventRouter:
+    """Connects the document's events to functions and to the sockets of users."""
+
+    def __init__(self, contract: Contract, sockets: SocketServer, tokens: Tokens) -> None:
+        self._events = contract.events
+        self._sockets = sockets
+        self._tokens = tokens
+        self._query_names = _query_credentials(contract.asyncapi)
+        self._users: dict[str, User] = {}  # by sid
+        self._lifecycle: Lifecycle
+        self.mocked: list[str] = []
+        """The operations without a handler, answered from their examples."""
+
+    def register(self, handlers: Mapping[str, Handler], lifecycle: Lifecycle) -> None:
+        """Attach a handler to each `receive` operation, by operation id.
+
+        Raises StartError for a handler whose operation the document does not have.
+        """
+        received = [event for event in self._events.values() if event.action == "receive"]
+        if unknown := sorted(handlers.keys() - {event.operation_id for event in received}):
+            raise StartError(
+                f"The AsyncAPI document has no receive operation {unknown[0]}, for which there is"
+                " a handler."
+            )
+        for event in received:
+            handler = handlers.get(event.operation_id)
+            if handler is None:
+                self.mocked.append(event.operation_id)
+                handler = _example_of(event)
+            self._sockets.on(event.name, self._receiver(event, handler), event.namespace)
+        self._lifecycle = lifecycle
+        for namespace in {event.namespace for event in self._events.values()}:
+            self._sockets.on("connect", self._connect, namespace)
+            self._sockets.on("disconnect", self._disconnect, namespace)
+            self._sockets.on("*", self._unknown, namespace)
+        self._sockets.opened = self._opened
+
+    async def announce(self, event: str, payload: Json, user_ids: Collection[str]) -> None:
+        """Emit a `send` event once to every connected socket of these users.
+
+        Raises BrokenEvent when the contract has no such event or another payload for it.
+        """
+        documented = self._events.get(event)
+        if documented is None or not documented.payload.validator.accepts(payload):
+            raise BrokenEvent(f"{event} is not as the contract has it")
+        rooms = [_room(user_id) for user_id in user_ids]
+        if rooms:
+            await self._sockets.emit(event, payload, room=rooms, namespace=documented.namespace)
+
+    def credential(self, environ: Mapping[str, Any], auth: Any) -> str:
+        """The token of a handshake: in the query, as the document says, else in the `auth` payload
+        of the connect packet, else in the Authorization header. Raises Unauthorized.
+        """
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        for name in self._query_names:
+            if name in query:
+                return str(query[name][0])
+        if isinstance(auth, dict) and isinstance(auth.get("token"), str):
+            return str(auth["token"])
+        scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
+        if scheme.lower() == "bearer" and token:
+            return str(token).strip()
+        raise Unauthorized("The token is missing; put it into the query of the connection.")
+
+    async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
+        try:
+            self._users[sid] = self._tokens.user_of(self.credential(environ, auth))
+        except Unauthorized as refusal:
+            raise Refused(refusal.message) from refusal
+
+    async def _opened(self, sid: str) -> None:
+        # Only now does the socket join its user's room, so that no event comes before the client
+        # has been told that it is connected.
+        user = self._users[sid]
+        await self._sockets.enter_room(sid, _room(user.id))
+        await self._lifecycle.joined(user, sid)
+
+    async def _disconnect(self, sid: str, reason: str) -> None:
+        if (user := self._users.pop(sid, None)) is not None:
+            await self._lifecycle.left(user, sid)
+
+    def _receiver(self, event: Event, handler: Handler) -> Callable[..., Awaitable[Json]]:
+        async def receive(sid: str, *arguments: Any) -> Json:
+            # The first argument is the payload; further ones are ignored.
+            try:
+                payload: Any = arguments[0] if arguments else None
+                require(event.payload, payload)
+                return await handler(self._users[sid], payload)
+            except Refusal as refusal:
+                return error_body(refusal.message)
+            except Exception:
+                log.exception("the handler of %s failed", event.operation_id)
+                return error_body(INTERNAL_ERROR)
+
+        return receive
+
+    async def _unknown(self, *_: Any) -> Json:
+        return error_body("The contract has no such event from a client.")
+
+
+def _room(user_id: str) -> str:
+    return f"user:{user_id}"
+
+
+def _query_credentials(asyncapi: Json) -> list[str]:
+    """The names of the query parameters that carry credentials, by the document's servers."""
+    return [
+        scheme["name"]
+        for server in asyncapi.get("servers", {}).values()
+        for scheme in server.get("security", [])
+        if scheme.get("type") == "httpApiKey" and scheme.get("in") == "query"
+    ]
+
+
+def _example_of(event: Event) -> Handler:
+    """A handler that acknowledges with the first example of the event's replies."""
+    example = next(iter(event.acknowledgement_examples.values()), {"success": True})
+
+    async def mock(user: User, payload: Json) -> Json:
+        return dict(example)
+
+    return mock

@@ -1,0 +1,27 @@
+"""Which web pages may call the server: those of this machine, on any port."""
+
+import re
+from typing import Any
+
+from starlette.middleware.cors import CORSMiddleware
+
+_LOCAL = r"https?://(localhost|127\.0\.0\.1|\[::1\])(:\d{1,5})?"
+_local = re.compile(_LOCAL)
+
+
+def is_local(origin: str) -> bool:
+    """Whether an `Origin` header names a page served from this machine."""
+    return _local.fullmatch(origin) is not None
+
+
+class CrossOrigin(CORSMiddleware):
+    """Lets local pages call the REST operations."""
+
+    def __init__(self, app: Any) -> None:
+        super().__init__(
+            app,
+            allow_origin_regex=_LOCAL,
+            allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
+            allow_headers=("Authorization", "Content-Type"),
+            expose_headers=("Allow", "Retry-After", "WWW-Authenticate"),
+        )

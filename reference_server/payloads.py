@@ -1,0 +1,61 @@
+"""Bodies and payloads: decoded strictly, judged by the contract, explained in its words."""
+
+import json
+from collections.abc import Mapping
+from typing import Any, NoReturn
+
+from contract import Request, Violation
+from reference_server.errors import Invalid
+
+
+def decode(body: bytes) -> Any:
+    """The JSON value of a body. Raises Invalid for what is no JSON (RFC 8259) or no UTF-8."""
+    if not body.strip():
+        raise Invalid("The body is empty; it must be a JSON object.")
+    try:
+        return json.loads(body.decode("utf-8"), parse_constant=_no_constant)
+    except UnicodeDecodeError as error:
+        raise Invalid("The body is not valid UTF-8.") from error
+    except RecursionError as error:
+        raise Invalid("The body is nested too deeply.") from error
+    except ValueError as error:
+        raise Invalid("The body is not valid JSON.") from error
+
+
+def encode(value: Any) -> bytes:
+    """The JSON text of a value, in UTF-8."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+def require(request: Request, value: Any) -> None:
+    """Raises Invalid, with the reason, when the value does not fit the contract."""
+    try:
+        if request.validator.accepts(value):
+            return
+        violations = request.validator.violations(value)
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
+        # Python can hold more than a schema can look at: bytes, a thousand levels.
+        raise Invalid("It holds something that JSON cannot, or is nested too deeply.") from error
+    raise Invalid(explain(request.schema, violations[0]))
+
+
+def explain(schema: Mapping[str, Any], violation: Violation) -> str:
+    """One sentence about a violation, without the value and without the schema's own words."""
+    missing, quote, rest = violation.message.removeprefix('"').partition('"')
+    prefix = violation.path.removeprefix("/").replace("/", ".")
+    if quote and rest == " is a required property":
+        return f"{prefix + '.' if prefix else ''}{missing} is missing."
+    description = _description(schema, violation.path)
+    about = f": {description[0].lower()}{description[1:]}" if description else "."
+    return f"{prefix or 'This'} is not valid{about}"
+
+
+def _description(schema: Mapping[str, Any], path: str) -> str:
+    """What the document says of the part of a value at `path`, or an empty text."""
+    for name in path.split("/")[1:]:
+        schema = schema.get("properties", {}).get(name, {})
+    return str(schema.get("description", ""))
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")

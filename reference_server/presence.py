@@ -1,0 +1,37 @@
+"""Who is there: connections counted per user."""
+
+from datetime import datetime
+
+
+class Presence:
+    """The open connections of each user, and when those who left were last there."""
+
+    def __init__(self) -> None:
+        self._connections: dict[str, set[str]] = {}
+        self._last_seen: dict[str, datetime] = {}
+
+    def join(self, user_id: str, connection: str) -> bool:
+        """Count a connection in; True when it is the user's first."""
+        connections = self._connections.setdefault(user_id, set())
+        connections.add(connection)
+        return len(connections) == 1
+
+    def leave(self, user_id: str, connection: str, now: datetime) -> bool:
+        """Count a connection out; True when it was the user's last."""
+        connections = self._connections.get(user_id, set())
+        if connection not in connections:
+            return False
+        connections.remove(connection)
+        if connections:
+            return False
+        del self._connections[user_id]
+        self._last_seen[user_id] = now
+        return True
+
+    def is_online(self, user_id: str) -> bool:
+        """Whether the user has a connection."""
+        return user_id in self._connections
+
+    def last_seen(self, user_id: str) -> datetime | None:
+        """When the user's last connection ended, None before the first one has."""
+        return self._last_seen.get(user_id)

@@ -1,0 +1,296 @@
+"""REST from the OpenAPI document, by Connexion: routes, security, validation, handlers, errors.
+
+What Connexion leaves open is closed here: every error on every path has the body of the notes'
+section 5, a 401 names its scheme, nothing of a schema or an exception is shown, bodies are judged
+by the contract's compiled validators, and no signature is inspected while a request waits.
+"""
+
+import copy
+import logging
+import warnings
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+with warnings.catch_warnings():
+    # Connexion imports Starlette's test client, which announces a change of its own there.
+    warnings.simplefilter("ignore")
+    from connexion import AsyncApp
+from connexion.apps.abstract import AbstractApp
+from connexion.apps.asynchronous import AsyncApi, AsyncASGIApp
+from connexion.exceptions import ProblemException
+from connexion.lifecycle import ConnexionRequest, ConnexionResponse
+from connexion.middleware.abstract import ROUTING_CONTEXT
+from connexion.middleware.exceptions import ExceptionMiddleware
+from connexion.middleware.request_validation import RequestValidationMiddleware
+from connexion.middleware.security import SecurityMiddleware
+from connexion.resolver import Resolution, Resolver
+from connexion.validators import AbstractRequestBodyValidator, ParameterValidator
+from starlette.exceptions import HTTPException
+
+from contract import Contract
+from reference_server.documentation import Documentation
+from reference_server.errors import (
+    INTERNAL_ERROR,
+    Refusal,
+    StartError,
+    Unauthorized,
+    UnsupportedMediaType,
+    error_body,
+)
+from reference_server.origins import CrossOrigin
+from reference_server.payloads import decode, encode, require
+from reference_server.routing import Routing
+from reference_server.tokens import Tokens
+from reference_server.users import User
+
+log = logging.getLogger("reference_server.rest")
+
+_BODY = "reference_server.body"  # where the validated body stands in the scope's extensions
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that has passed security and validation."""
+
+    user: User
+    parameters: Mapping[str, str]
+    """Path parameters."""
+    body: Any
+    """The decoded body, None for an operation without one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a handler returns: a status and what goes into the envelope."""
+
+    status: int
+    data: Any
+
+
+Handler = Callable[[Call], Awaitable[Answer]]
+
+
+def build(
+    contract: Contract, handlers: Mapping[str, Handler], tokens: Tokens
+) -> tuple[AsyncApp, list[str]]:
+    """The application, and the operations that are answered from an example of the document.
+
+    Raises StartError for a handler without an operation, and for an operation that has neither
+    handler nor example.
+    """
+    if unknown := sorted(handlers.keys() - contract.operations.keys()):
+        raise StartError(
+            f"The OpenAPI document has no operation {unknown[0]}, for which there is a handler."
+        )
+    mocked = sorted(contract.operations.keys() - handlers.keys())
+    endpoints: dict[str, Any] = {name: _Endpoint(handler) for name, handler in handlers.items()} | {
+        name: _example_of(contract, name) for name in mocked
+    }
+    app = _App(
+        __name__,
+        middlewares=[
+            CrossOrigin,
+            ExceptionMiddleware,
+            Documentation.of(contract),
+            Routing,
+            SecurityMiddleware,
+            RequestValidationMiddleware,
+        ],
+        resolver=_Endpoints(endpoints),
+        security_map={"bearer": lambda: _BearerTokens(tokens)},
+        validator_map={
+            "parameter": _parameters_of(contract),
+            "body": {"application/json": _body_of(contract)},
+        },
+    )
+    for kind in (Refusal, ProblemException, HTTPException, Exception):
+        app.add_error_handler(kind, _show_error)
+    app.add_api(copy.deepcopy(contract.openapi), base_path="")
+    return app, mocked
+
+
+class _Operations(AsyncApi):  # type: ignore[misc]  # Connexion carries no types
+    def make_operation(self, operation: Any) -> Any:
+        """The endpoint itself: Connexion would wrap it anew, by its signature, on each request."""
+        return operation.function
+
+
+class _Application(AsyncASGIApp):  # type: ignore[misc]
+    api_cls = _Operations
+
+
+class _App(AsyncApp):  # type: ignore[misc]
+    """An AsyncApp whose operations are our endpoints."""
+
+    def __init__(self, import_name: str, **options: Any) -> None:
+        self._middleware_app = _Application()
+        AbstractApp.__init__(self, import_name, **options)
+
+
+class _Endpoints(Resolver):  # type: ignore[misc]
+    """Finds an endpoint by its operation's id."""
+
+    def __init__(self, endpoints: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._endpoints = endpoints
+
+    def resolve(self, operation: Any) -> Resolution:
+        return Resolution(self._endpoints[operation.operation_id], operation.operation_id)
+
+
+class _Endpoint:
+    """A handler as an ASGI application."""
+
+    def __init__(self, handler: Handler) -> None:
+        self._handler = handler
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        extensions = scope["extensions"]
+        identity = extensions.get("connexion_context", {}).get("token_info", {})
+        call = Call(identity.get("user"), scope["path_params"], extensions.get(_BODY))
+        answer = await self._handler(call)
+        await _respond(send, answer.status, {"success": True, "data": answer.data})
+
+
+class _Example:
+    """An answer that is the same each time, as an ASGI application."""
+
+    def __init__(self, status: int, body: Any) -> None:
+        self._status = status
+        self._body = body
+
+    async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
+        await _respond(send, self._status, self._body)
+
+
+def _example_of(contract: Contract, operation_id: str) -> _Example:
+    operation = contract.operations[operation_id]
+    response = operation.responses[operation.success]
+    if response.validator is None:
+        return _Example(operation.success, None)
+    if not response.examples:
+        raise StartError(
+            f"The operation {operation_id} has no handler, and its answer"
+            f" {operation.success} has no example to answer with."
+        )
+    return _Example(operation.success, next(iter(response.examples.values())))
+
+
+async def _respond(send: Any, status: int, body: Any) -> None:
+    content = encode(body) if body is not None else b""
+    headers = [(b"content-length", b"%d" % len(content))]
+    if content:
+        headers.append((b"content-type", b"application/json"))
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": content})
+
+
+class _BearerTokens:
+    """The document's `bearer` scheme."""
+
+    def __init__(self, tokens: Tokens) -> None:
+        self._tokens = tokens
+
+    def get_fn(self, scheme: Any, scopes: Any) -> Callable[[ConnexionRequest], dict[str, Any]]:
+        """How Connexion asks a security handler for its check."""
+        return self._identify
+
+    def _identify(self, request: ConnexionRequest) -> dict[str, Any]:
+        header = request.headers.get("authorization", "")
+        scheme, _, token = header.partition(" ")
+        if not header:
+            raise _challenge("The Authorization header is missing.")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise _challenge("The Authorization header must be `Bearer <token>`.")
+        try:
+            user = self._tokens.user_of(token.strip())
+        except Unauthorized as refusal:
+            raise _challenge(refusal.message, ' error="invalid_token"') from refusal
+        return {"sub": user.id, "user": user}
+
+
+def _challenge(message: str, parameters: str = "") -> Unauthorized:
+    """A 401 that names the scheme to use (RFC 6750, section 3)."""
+    return Unauthorized(message, headers={"WWW-Authenticate": f"Bearer{parameters}"})
+
+
+def _parameters_of(contract: Contract) -> type[ParameterValidator]:
+    validators = {
+        (parameter.location, parameter.name): parameter.validator
+        for operation in contract.operations.values()
+        for parameter in operation.parameters
+    }
+
+    class Parameters(ParameterValidator):  # type: ignore[misc]
+        """Judges parameters without compiling or showing their schemas."""
+
+        @staticmethod
+        def validate_parameter(
+            kind: str, value: Any, param: Mapping[str, Any], param_name: str | None = None
+        ) -> str | None:
+            name = param["name"]
+            if value is None:
+                return f"{name} is missing." if param.get("required") else None
+            if validators[kind, name].accepts(value):
+                return None
+            about = param.get("schema", {}).get("description") or param.get("description", "")
+            return f"{name} is not valid: {about}"
+
+    return Parameters
+
+
+def _body_of(contract: Contract) -> type[AbstractRequestBodyValidator]:
+    class Body(AbstractRequestBodyValidator):  # type: ignore[misc]
+        """Decodes and judges a JSON body, once, and leaves it in the scope."""
+
+        async def wrap_receive(self, receive: Any, *, scope: dict[str, Any]) -> Any:
+            if self._encoding.lower() not in ("utf-8", "utf8"):
+                raise UnsupportedMediaType("The body must be JSON in UTF-8.")
+            operation = contract.operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
+            content = await _read(receive)
+            if content or self._required:
+                value = decode(content)
+                if operation.request is not None:
+                    require(operation.request, value)
+                scope["extensions"][_BODY] = value
+            return receive, scope
+
+    return Body
+
+
+async def _read(receive: Any) -> bytes:
+    parts = []
+    while True:
+        message = await receive()
+        parts.append(message.get("body", b""))
+        if not message.get("more_body"):
+            return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+_SAID = {
+    404: "There is nothing at this path.",
+    405: "The method is not allowed here.",
+    415: "The body must be application/json.",
+}
+
+
+async def _show_error(request: ConnexionRequest, error: Exception) -> ConnexionResponse:
+    """The answer to anything that was raised on the way."""
+    headers: dict[str, str] = {}
+    match error:
+        case Refusal():
+            status, message, headers = error.status, error.message, error.headers
+        case ProblemException(status=400, detail=str(detail)):
+            status, message = 400, detail
+        case ProblemException(status=status) | HTTPException(status_code=status):
+            message = _SAID.get(status, "The request is not valid.")
+        case _:
+            log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+            status, message = 500, INTERNAL_ERROR
+    return ConnexionResponse(
+        status_code=status,
+        content_type="application/json",
+        body=encode(error_body(message)),
+        headers=headers,
+    )

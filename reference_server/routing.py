@@ -1,0 +1,93 @@
+"""From a request to the operation of the document that it means.
+
+Takes the place of Connexion's routing: it reads the path as it was sent, so that `%2F` stays within
+its segment, decodes each segment by itself, knows all methods of a path, and answers for the rest.
+"""
+
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import unquote
+
+from connexion.http_facts import METHODS
+from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
+
+from reference_server.errors import MethodNotAllowed, NotFound
+
+Scope = dict[str, Any]
+
+
+class Routing(SpecMiddleware):  # type: ignore[misc]  # Connexion carries no types
+    """Names the operation and its path parameters in the ASGI scope, for the middlewares after."""
+
+    def __init__(self, app: Any) -> None:
+        self.app = app
+        self._routes: list[tuple[tuple[str, ...], dict[str, str], str]] = []
+        self._fixed: dict[tuple[str, ...], list[int]] = {}
+
+    def add_api(self, specification: Any, base_path: str | None = None, **_: Any) -> None:
+        """Add the paths of a document (called by Connexion)."""
+        for path, item in specification.get("paths", {}).items():
+            methods = {
+                method.upper(): node.get("operationId")
+                for method, node in item.items()
+                if method in METHODS
+            }
+            template = tuple(f"{base_path or ''}{path}".split("/")[1:])
+            self._routes.append((template, methods, base_path or ""))
+        # A path without parameters goes before one with (OpenAPI 3.0, Paths Object).
+        self._routes.sort(key=lambda route: [part.startswith("{") for part in route[0]])
+
+    async def __call__(self, scope: Scope, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        method = scope["method"]
+        wanted = "GET" if method == "HEAD" else method
+        allowed: set[str] = set()
+        for methods, base_path, parameters in self._matches(scope["raw_path"]):
+            allowed |= methods.keys()
+            if wanted in methods:
+                scope["path_params"] = parameters
+                extensions = scope.setdefault("extensions", {})
+                extensions[ROUTING_CONTEXT] = {
+                    "api_base_path": base_path,
+                    "operation_id": methods[wanted],
+                }
+                await self.app(scope, receive, send)
+                return
+        if not allowed:
+            raise NotFound("There is nothing at this path.")
+        allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
+        headers = {"Allow": ", ".join(sorted(allowed))}
+        if method == "OPTIONS":
+            await send(
+                {
+                    "type": "http.response.start",
+                    "status": 204,
+                    "headers": [(b"allow", headers["Allow"].encode())],
+                }
+            )
+            await send({"type": "http.response.body", "body": b""})
+            return
+        raise MethodNotAllowed(f"The method must be one of {headers['Allow']}.", headers=headers)
+
+    def _matches(self, raw_path: bytes) -> Iterator[tuple[dict[str, str], str, dict[str, str]]]:
+        segments = [unquote(part) for part in raw_path.decode("latin-1").split("/")[1:]]
+        for template, methods, base_path in self._routes:
+            if len(template) == len(segments):
+                parameters = _fit(template, segments)
+                if parameters is not None:
+                    yield methods, base_path, parameters
+
+
+def _fit(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
+    """The path parameters, or None where the path is another."""
+    parameters = {}
+    for part, segment in zip(template, segments, strict=True):
+        if part.startswith("{") and part.endswith("}"):
+            if not segment:
+                return None
+            parameters[part[1:-1]] = segment
+        elif part != segment:
+            return None
+    return parameters

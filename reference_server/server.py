@@ -1,0 +1,158 @@
+"""The whole server: REST and events on one port, from one contract."""
+
+import asyncio
+import socket
+from dataclasses import dataclass
+from typing import Any
+
+import tornado.web
+from tornado import httputil
+from tornado.httpserver import HTTPServer
+from tornado.netutil import bind_sockets
+
+from contract import Contract
+from reference_server import rest
+from reference_server.asgi import MOST_DRAINED, Bridge, Lifespan
+from reference_server.chat import Chat
+from reference_server.engine import SocketHandler
+from reference_server.errors import StartError
+from reference_server.events import EventRouter
+from reference_server.handlers import event_handlers, rest_handlers
+from reference_server.origins import is_local
+from reference_server.presence import Presence
+from reference_server.sockets import LARGEST_PAYLOAD, SocketServer
+from reference_server.store import Store
+from reference_server.tokens import Tokens
+from reference_server.users import Directory
+
+SOCKET_PATH = "/socket.io/"
+LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
+SLOWEST_BODY = 60.0  # seconds a client may take to send a body
+FAREWELL = 0.5  # seconds that sockets get to say goodbye when the server stops
+
+
+@dataclass(frozen=True, slots=True)
+class Mocks:
+    """Operations of the documents that have no handler and are answered from examples."""
+
+    rest: tuple[str, ...]
+    events: tuple[str, ...]
+
+
+class Server:
+    """A reference server. Use it within one running event loop: start, then stop."""
+
+    def __init__(self, contract: Contract, users: Directory, tokens: Tokens, store: Store) -> None:
+        """Raises StartError where contract and handlers do not fit together."""
+        self.users = users
+        self.tokens = tokens
+        self._store = store
+        self._sockets = SocketServer(allowed_origin=is_local)
+        router = EventRouter(contract, self._sockets, tokens)
+        self.chat = Chat(users, store, router, Presence())
+        router.register(event_handlers(self.chat), self.chat)
+        application, mocked = rest.build(contract, rest_handlers(self.chat), tokens)
+        self.mocks = Mocks(tuple(mocked), tuple(router.mocked))
+        self._lifespan = Lifespan(application)
+        self._bridge = Bridge(application)
+        self._http: HTTPServer | None = None
+        self.host = ""
+        self.port = 0
+
+    @property
+    def url(self) -> str:
+        """Where clients on this machine reach the server, once it is started."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
+        host = f"[{host}]" if ":" in host and not host.startswith("[") else host
+        return f"http://{host}:{self.port}"
+
+    async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
+        """Listen; port 0 means any free one. Raises StartError when that is not possible."""
+        listening = _listen(host, port)
+        try:
+            await self._store.open()
+            await self._lifespan.start()
+        except BaseException:
+            for each in listening:
+                each.close()
+            raise
+        self.host, self.port = host, listening[0].getsockname()[1]
+        self._http = HTTPServer(
+            _Front(_socket_application(self._sockets.eio), self._bridge),
+            max_header_size=LARGEST_HEADERS,
+            max_body_size=MOST_DRAINED + 1,
+            body_timeout=SLOWEST_BODY,
+        )
+        self._http.add_sockets(listening)
+
+    async def stop(self) -> None:
+        """Stop listening, close every connection, let go of the store."""
+        if self._http is None:
+            return
+        self._http.stop()
+        await self._sockets.eio.disconnect()
+        if serving := list(self._sockets.eio.serving):
+            await asyncio.wait(serving, timeout=FAREWELL)
+        await self._sockets.shutdown()
+        await self._http.close_all_connections()
+        await self._lifespan.stop()
+        await self._store.close()
+        self._http = None
+
+
+def _listen(host: str, port: int) -> list[socket.socket]:
+    try:
+        return bind_sockets(port, address=host)
+    except (OSError, OverflowError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or "that is no address"
+        raise StartError(
+            f"Cannot listen on {host} port {port}: {why}. Choose another --host or --port"
+            " (--port 0 takes any free one)."
+        ) from error
+
+
+def _socket_application(engine: Any) -> tornado.web.Application:
+    return tornado.web.Application(
+        [(SOCKET_PATH.replace(".", r"\."), SocketHandler, {"engine": engine})],
+        websocket_max_message_size=LARGEST_PAYLOAD,
+        log_function=lambda _: None,  # its lines would hold the tokens of queries
+    )
+
+
+class _Front(httputil.HTTPServerConnectionDelegate):
+    """Sends requests for sockets to Engine.IO and all others to the ASGI application."""
+
+    def __init__(self, sockets: tornado.web.Application, bridge: Bridge) -> None:
+        self._sockets = sockets
+        self._bridge = bridge
+
+    def start_request(
+        self, server_conn: object, request_conn: httputil.HTTPConnection
+    ) -> httputil.HTTPMessageDelegate:
+        return _Dispatch(self._sockets, self._bridge, server_conn, request_conn)
+
+
+class _Dispatch(httputil.HTTPMessageDelegate):
+    def __init__(self, sockets: Any, bridge: Bridge, *connections: Any) -> None:
+        self._sockets = sockets
+        self._bridge = bridge
+        self._connections = connections
+        self._chosen: httputil.HTTPMessageDelegate = self
+
+    def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> Any:
+        if start_line.path.partition("?")[0] == SOCKET_PATH:
+            self._connections[1].set_max_body_size(LARGEST_PAYLOAD)
+            self._chosen = self._sockets.start_request(*self._connections)
+        else:
+            self._chosen = self._bridge.start_request(*self._connections)
+        return self._chosen.headers_received(start_line, headers)
+
+    def data_received(self, chunk: bytes) -> Any:
+        return self._chosen.data_received(chunk)
+
+    def finish(self) -> None:
+        self._chosen.finish()
+
+    def on_connection_close(self) -> None:
+        if self._chosen is not self:
+            self._chosen.on_connection_close()

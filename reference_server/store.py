@@ -1,0 +1,250 @@
+"""Where messages and settings are kept: MongoDB through pymongo's asynchronous interface.
+
+Without an address it is kept in memory, by mongomock behind the same interface.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from bson import ObjectId
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError, PyMongoError
+
+from reference_server.errors import StartError
+
+Status = Literal["sent", "delivered", "read"]
+PATIENCE_MS = 3000  # how long a MongoDB server may take to be found before a request fails
+DEFAULT_DATABASE = "r2c"
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """A stored message. Users are named by ObjectId; times are in UTC, whole milliseconds."""
+
+    id: str
+    conversation_id: str
+    sender_id: str
+    recipient_id: str
+    text: str
+    attachment: Mapping[str, str] | None
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What `owner_id` has set for the conversation with `other_id` (notes, section 2.2)."""
+
+    id: str
+    owner_id: str
+    other_id: str
+    is_pinned: bool = False
+    is_blocked: bool = False
+    custom_ringtone: str | None = None
+    is_favorite: bool = False
+
+
+_SETTING_FIELDS = {
+    "isPinned": "is_pinned",
+    "isBlocked": "is_blocked",
+    "customRingtone": "custom_ringtone",
+    "isFavorite": "is_favorite",
+}
+
+
+def utc_now() -> datetime:
+    """The time, in whole milliseconds as MongoDB keeps it."""
+    now = datetime.now(UTC)
+    return now.replace(microsecond=now.microsecond // 1000 * 1000)
+
+
+def conversation_id(one: str, other: str) -> ObjectId:
+    """The conversation of two users, the same from either side.
+
+    It is computed from the pair and so agreed upon by any number of processes without asking:
+    two first messages at the same moment cannot open two conversations.
+    """
+    return _derived("conversation", *sorted((one, other)))
+
+
+def settings_id(owner: str, other: str) -> ObjectId:
+    """The one entry of settings that `owner` has for `other`."""
+    return _derived("settings", owner, other)
+
+
+def _derived(*parts: str) -> ObjectId:
+    return ObjectId(hashlib.blake2b("/".join(parts).encode(), digest_size=12).digest())
+
+
+class Store:
+    """Messages, conversations and settings in one database."""
+
+    def __init__(self, database: Any, client: Any = None) -> None:
+        """`database` is an AsyncDatabase of pymongo or an EmbeddedDatabase."""
+        self._messages = database["messages"]
+        self._conversations = database["conversations"]
+        self._settings = database["settings"]
+        self._client = client
+        self._opened: set[ObjectId] = set()  # conversations known to stand in the database
+
+    @classmethod
+    def embedded(cls) -> "Store":
+        """A store in memory that ends with the process."""
+        from reference_server.embedded import EmbeddedDatabase
+
+        return cls(EmbeddedDatabase({"messages": "conversationId"}))
+
+    @classmethod
+    def mongodb(cls, url: str) -> "Store":
+        """A store on a MongoDB server. Raises StartError for an address that is none."""
+        from pymongo import AsyncMongoClient
+
+        try:
+            client: Any = AsyncMongoClient(
+                url, tz_aware=True, serverSelectionTimeoutMS=PATIENCE_MS, appname="r2c-server"
+            )
+            return cls(client.get_default_database(DEFAULT_DATABASE), client)
+        except (PyMongoError, ValueError) as error:
+            raise StartError(
+                f"--store {url} is not an address of a MongoDB server,"
+                " such as mongodb://127.0.0.1:27017/r2c."
+            ) from error
+
+    async def open(self) -> None:
+        """Create the indexes. Raises StartError when the database does not answer."""
+        try:
+            await self._messages.create_index([("conversationId", 1), ("createdAt", 1)])
+            await self._conversations.create_index([("pair", 1)], unique=True)
+            await self._settings.create_index([("userId", 1), ("otherUserId", 1)], unique=True)
+        except PyMongoError as error:
+            raise StartError(
+                "The MongoDB server of --store does not answer; is it running, and is the"
+                " address right?"
+            ) from error
+
+    async def close(self) -> None:
+        """Let go of the connections to the database."""
+        if self._client is not None:
+            await self._client.close()
+
+    async def add_message(
+        self,
+        sender: str,
+        recipient: str,
+        text: str,
+        attachment: Mapping[str, str] | None,
+        status: Status,
+    ) -> Message:
+        """Keep a new message from `sender` to `recipient` and say what was kept."""
+        conversation = conversation_id(sender, recipient)
+        await self._open_conversation(conversation, sender, recipient)
+        now = utc_now()
+        document = {
+            "_id": ObjectId(),
+            "conversationId": conversation,
+            "sender": ObjectId(sender),
+            "recipient": ObjectId(recipient),
+            "text": text,
+            "attachment": dict(attachment) if attachment is not None else None,
+            "status": status,
+            "createdAt": now,
+            "updatedAt": now,
+        }
+        await self._messages.insert_one(document)
+        return _message(document)
+
+    async def messages_between(self, one: str, other: str) -> list[Message]:
+        """All messages of two users, oldest first."""
+        query = {"conversationId": conversation_id(one, other)}
+        documents = await self._messages.find(query).to_list()
+        # Ids grow within a process and settle the order of messages of the same millisecond.
+        documents.sort(key=lambda document: (document["createdAt"], document["_id"]))
+        return [_message(document) for document in documents]
+
+    async def mark_read(self, reader: str, other: str, now: datetime) -> None:
+        """Set every message that `other` sent to `reader` to `read`."""
+        await self._messages.update_many(
+            {
+                "conversationId": conversation_id(reader, other),
+                "recipient": ObjectId(reader),
+                "status": {"$ne": "read"},
+            },
+            {"$set": {"status": "read", "updatedAt": now}},
+        )
+
+    async def settings(self, owner: str, other: str) -> Settings:
+        """What `owner` has set for `other`; what was never set has its default."""
+        document = await self._settings.find_one({"_id": settings_id(owner, other)})
+        return _settings(owner, other, document or {})
+
+    async def change_settings(
+        self, owner: str, other: str, changes: Mapping[str, bool | str | None]
+    ) -> Settings:
+        """Set the fields of `changes`, named as in the contract, and leave the others."""
+        entry = settings_id(owner, other)
+        owned = {"userId": ObjectId(owner), "otherUserId": ObjectId(other)}
+        change: dict[str, Any] = {"$setOnInsert": owned}
+        if changes:
+            change["$set"] = dict(changes)
+        return _settings(owner, other, await _upsert(self._settings, entry, change))
+
+    async def _open_conversation(self, conversation: ObjectId, one: str, other: str) -> None:
+        if conversation in self._opened:
+            return
+        pair = "/".join(sorted((one, other)))
+        await _upsert(
+            self._conversations, conversation, {"$setOnInsert": {"pair": pair, "since": utc_now()}}
+        )
+        self._opened.add(conversation)
+
+
+async def _upsert(collection: Any, key: ObjectId, change: Mapping[str, Any]) -> dict[str, Any]:
+    """Insert or update the one document with this `_id`; returns it as it stands then.
+
+    Of two processes that insert it at the same moment one is told that it is there already, or is
+    shown nothing; for that one the document is there at the second attempt.
+    """
+    for _ in range(2):
+        try:
+            document: dict[str, Any] | None = await collection.find_one_and_update(
+                {"_id": key}, change, upsert=True, return_document=ReturnDocument.AFTER
+            )
+        except DuplicateKeyError:
+            continue
+        if document is not None:
+            return document
+    return await collection.find_one({"_id": key}) or {}
+
+
+def storable(text: str) -> bool:
+    """Whether the text is Unicode; JSON can also spell lone surrogates, which are not."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _message(document: Mapping[str, Any]) -> Message:
+    return Message(
+        id=str(document["_id"]),
+        conversation_id=str(document["conversationId"]),
+        sender_id=str(document["sender"]),
+        recipient_id=str(document["recipient"]),
+        text=document["text"],
+        attachment=document["attachment"],
+        status=document["status"],
+        created_at=document["createdAt"],
+        updated_at=document["updatedAt"],
+    )
+
+
+def _settings(owner: str, other: str, document: Mapping[str, Any]) -> Settings:
+    stored = {
+        ours: document[theirs] for theirs, ours in _SETTING_FIELDS.items() if theirs in document
+    }
+    return replace(Settings(str(settings_id(owner, other)), owner, other), **stored)
