@@ -20,11 +20,29 @@ _INTERNALS = (
     (re.compile(r"^\s+at .+[:(]\d+", re.M), "a stack trace"),
     (re.compile(r"Traceback \(most recent call last\)|File \"[^\"]+\", line \d+"), "a stack trace"),
     (re.compile(r"goroutine \d+ \[|\bat [\w.$]+\([\w]+\.java:\d+\)"), "a stack trace"),
-    (re.compile(r"(?:^|[\s\"'(])(?:/(?:usr|home|app|var|opt|srv|root|Users)/[\w.-]+/|[A-Z]:\\\\?\w)"), "a file path"),
+    (
+        re.compile(
+            r"(?:^|[\s\"'(])(?:/(?:usr|home|app|var|opt|srv|root|Users)/[\w.-]+/|[A-Z]:\\\\?\w)"
+        ),
+        "a file path",
+    ),
     (re.compile(r"node_modules|site-packages"), "a file path"),
-    (re.compile(r"\bCast to \w+ failed|MongoServerError|BSONError|BSONTypeError|ValidationError:"), "a library's internals"),
-    (re.compile(r"\b(?:E11000|ECONNREFUSED|SQLSTATE)\b|duplicate key error"), "a library's internals"),
-    (re.compile(r"Cannot read propert(?:y|ies) of|is not a function\b|NoneType|NullPointerException"), "a library's internals"),
+    (
+        re.compile(
+            r"\bCast to \w+ failed|MongoServerError|BSONError|BSONTypeError|ValidationError:"
+        ),
+        "a library's internals",
+    ),
+    (
+        re.compile(r"\b(?:E11000|ECONNREFUSED|SQLSTATE)\b|duplicate key error"),
+        "a library's internals",
+    ),
+    (
+        re.compile(
+            r"Cannot read propert(?:y|ies) of|is not a function\b|NoneType|NullPointerException"
+        ),
+        "a library's internals",
+    ),
     (re.compile(r"\bSELECT\b.+\bFROM\b|\bINSERT INTO\b", re.I | re.S), "a query"),
 )
 """What gives a backend's inside away, and the word for it (ERR-04)."""
@@ -132,7 +150,9 @@ def judge_event(contract: Contract, name: str, args: tuple[Any, ...]) -> Iterato
     if event is None or event.action != "send":
         return
     if not args:
-        yield Judgement("ALL-02", False, f"{name} comes without a payload", "a payload", "no argument")
+        yield Judgement(
+            "ALL-02", False, f"{name} comes without a payload", "a payload", "no argument"
+        )
         return
     violations = event.payload.validator.violations(args[0])
     place = f" at {_shape(violations[0].path)}" if violations else ""

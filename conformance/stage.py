@@ -2,11 +2,11 @@
 
 import random
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from typing import Any, NoReturn
+from typing import Any
 
-from conformance.http import NOT_JSON, Exchange
+from conformance.http import Exchange
 from conformance.judgements import Judgement
 from conformance.messages import member, message_id, same_id, unwrapped
 from conformance.monitors import described, short
@@ -201,9 +201,7 @@ class Stage:
                 return same_id(member(message, "_id"), id)
             return member(message, "text") == text
 
-        return connection.wait_for(
-            "receiveMessage", wanted, within=self.pace.delivery, since=since
-        )
+        return connection.wait_for("receiveMessage", wanted, within=self.pace.delivery, since=since)
 
     # That nothing came
 

@@ -230,8 +230,8 @@ def _auth(table: Mapping[str, Any], users: tuple[User, ...]) -> Auth:
     without_token = [user.name for user in users if user.token is None]
     if not secret and not command and without_token:
         raise TargetError(
-            f"there is no token for {', '.join(without_token)}; set [auth] secret or token_command, "
-            "or a token for each user."
+            f"there is no token for {', '.join(without_token)}; set [auth] secret or "
+            "token_command, or a token for each user."
         )
     algorithm = table.get("algorithm", "HS256")
     if algorithm not in ("HS256", "HS384", "HS512"):

@@ -1,0 +1,262 @@
+"""The command `r2c-verify`: arguments in, exit status out."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+if TYPE_CHECKING:
+    # Imported where they are used: `--help` must not wait for libraries it does not need.
+    from conformance.baseline import Baseline
+    from conformance.report import Report
+    from conformance.target import Target
+    from contract import Contract
+
+USAGE_ERROR = 2
+SUITE_ERROR = 4
+DEFAULT_TARGET = Path("target.toml")
+COMMANDS = ("requirements", "explain")
+
+_EPILOG = """\
+further commands:
+  r2c-verify requirements          list what a backend has to keep
+  r2c-verify explain ID            tell what one requirement means
+
+exit status:
+  0 conformant   1 not conformant, or a stale baseline   2 wrong usage or target file
+  3 incomplete (the backend cannot be reached, or a must could not be judged)
+  4 an error of this suite
+"""
+
+
+class _Wrong(Exception):
+    """Wrong usage; `str` is the sentence that the user sees."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    try:
+        if arguments and arguments[0] in COMMANDS:
+            from conformance.catalogue import run_command
+
+            return run_command(arguments)
+        return _verify(_parser().parse_args(arguments))
+    except _Wrong as error:
+        print(f"r2c-verify: {error}", file=sys.stderr)  # noqa: T201
+        return USAGE_ERROR
+    except BrokenPipeError:
+        # Whoever read our output has heard enough; Python must not complain on its way out.
+        sys.stderr.close()
+        return USAGE_ERROR
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(
+        prog="r2c-verify",
+        description="Verifies a Reals2Chat messaging backend against the contract, over HTTP and "
+        "Socket.IO. Without URL and target file it starts the reference server and verifies that.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="the backend; goes before the target file's"
+    )
+    parser.add_argument(
+        "--target",
+        type=Path,
+        metavar="FILE",
+        help="target file (./target.toml if there is one and a URL is given)",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=("quick", "default", "thorough"),
+        default="default",
+        help="how thorough (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only",
+        type=_ids,
+        metavar="IDS",
+        help="requirements or groups to judge, such as SEND-09,AUTH",
+    )
+    parser.add_argument("--strict", action="store_true", help="a broken should is a failure too")
+    parser.add_argument(
+        "--seed", type=_seed, metavar="N", help="repeat the run that printed this seed"
+    )
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        default=Path("r2c-report"),
+        help="where reports go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="accepted findings; new and stale ones fail"
+    )
+    parser.add_argument(
+        "--update-baseline", action="store_true", help="write what fails now to the baseline file"
+    )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="overlay to apply to the documents; may be repeated",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise _Wrong(f"{message}. `r2c-verify --help` lists what there is.")
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"r2c-verify {version('r2c-contract')}"
+    except PackageNotFoundError:
+        return "r2c-verify (not installed)"
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    ids = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    if not ids:
+        raise argparse.ArgumentTypeError("names no requirement")
+    return ids
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    from rich.console import Console
+
+    from conformance.profiles import PROFILES
+    from conformance.reports.files import write_reports
+    from conformance.reports.terminal import LiveProgress, print_report
+    from conformance.run import Plan, new_seed, verify
+    from conformance.target import TargetError
+
+    contract = _contract(arguments.overlay)
+    target = _target(arguments)
+    baseline = _baseline(arguments)
+    only = _selection(arguments.only, contract)
+    folder = _folder(arguments.report_dir)
+    console = Console(highlight=False)
+    plan = Plan(
+        contract=contract,
+        target=target,
+        profile=PROFILES[arguments.profile],
+        folder=folder,
+        seed=new_seed() if arguments.seed is None else arguments.seed,
+        strict=arguments.strict,
+        only=only,
+    )
+    try:
+        with LiveProgress(console) as progress:
+            report = verify(plan, progress)
+        if arguments.update_baseline:
+            baseline.updated(report.outcomes, report.strict).write(arguments.baseline)
+        elif arguments.baseline is not None:
+            report = _with_baseline(report, baseline)
+        write_reports(report, folder)
+    except TargetError as error:
+        raise _Wrong(str(error)) from None
+    except OSError as error:
+        raise _Wrong(f"{error.filename or folder}: {error.strerror}.") from None
+    print_report(report, console, str(folder))
+    if arguments.update_baseline:
+        console.print(f"{arguments.baseline} holds what fails now; give each entry its reason.")
+    return report.exit_status
+
+
+def _contract(overlays: list[Path]) -> "Contract":
+    from contract import DocumentError, load
+
+    try:
+        return load(overlays)
+    except DocumentError as error:
+        raise _Wrong(f"{error}.") from None
+
+
+def _target(arguments: argparse.Namespace) -> "Target | None":
+    from conformance.target import Target, TargetError, checked_url
+
+    try:
+        url = checked_url(arguments.url) if arguments.url is not None else None
+        if arguments.target is not None:
+            return Target.read(arguments.target, url)
+        if url is None:
+            return None
+        if not DEFAULT_TARGET.exists():
+            raise _Wrong(
+                "the suite has to know users of the backend and how to get their tokens; name a "
+                "target file with --target."
+            )
+        return Target.read(DEFAULT_TARGET, url)
+    except TargetError as error:
+        raise _Wrong(str(error)) from None
+
+
+def _baseline(arguments: argparse.Namespace) -> "Baseline":
+    from conformance.baseline import Baseline, BaselineError
+
+    if arguments.baseline is None:
+        if arguments.update_baseline:
+            raise _Wrong("--update-baseline needs --baseline FILE, the file to write.")
+        return Baseline()
+    if arguments.update_baseline and not arguments.baseline.exists():
+        return Baseline()
+    try:
+        return Baseline.read(arguments.baseline)
+    except BaselineError as error:
+        raise _Wrong(str(error)) from None
+
+
+def _with_baseline(report: "Report", baseline: "Baseline") -> "Report":
+    from dataclasses import replace
+    from datetime import date
+
+    from conformance.findings import Status
+
+    judged = frozenset(
+        outcome.requirement.id
+        for outcome in report.outcomes
+        if outcome.status in (Status.PASSED, Status.FAILED) and report.stopped is None
+    )
+    outcomes, stale = baseline.apply(report.outcomes, judged, date.today())
+    return replace(report, outcomes=outcomes, stale=stale)
+
+
+def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[str] | None:
+    """The ids that `--only` names, groups spelt out."""
+    if only is None:
+        return None
+    chosen: set[str] = set()
+    for name in only:
+        ids = {id for id in contract.requirements if name in (id, id.partition("-")[0])}
+        if not ids:
+            raise _Wrong(
+                f"--only: {name} is neither a requirement nor a group; "
+                "`r2c-verify requirements` lists them."
+            )
+        chosen |= ids
+    return frozenset(chosen)
+
+
+def _folder(folder: Path) -> Path:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "events.ndjson").touch()
+    except OSError as error:
+        raise _Wrong(f"--report-dir {folder} cannot be written: {error.strerror}.") from None
+    return folder

@@ -1,0 +1,127 @@
+"""Runs the scenarios in pytest and enters into the ledger what becomes of them."""
+
+import inspect
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance.stage import Blocked, Stage, Untestable
+from conformance.target import TargetError
+from conformance.tokens import NoToken
+from conformance.world import World
+
+SCENARIOS = Path(__file__).parent / "scenarios"
+MARK = "requirement"
+
+
+class ScenarioPlugin:
+    """A pytest plug-in for one run of the scenarios against one world.
+
+    `stop` says why no further scenario may start (time is up, the backend is gone), None while all
+    is well.
+    """
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.stop: str | None = None
+        self.total = 0
+
+    def after(self, stage: Stage) -> None:
+        """Called after each scenario; a run overrides it to look after the backend."""
+
+    def pytest_configure(self, config: pytest.Config) -> None:
+        config.addinivalue_line("markers", f"{MARK}(*ids): the requirements a scenario judges")
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(
+        self, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        wanted = [item for item in items if any(map(self.world.ledger.knows, declared(item)))]
+        config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
+        items[:] = wanted
+        self.total = len(wanted)
+
+    @pytest.fixture
+    def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
+        stage = Stage(self.world, request.node.name)
+        yield stage
+        stage.close()
+        self.after(stage)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
+        stage: Stage = pyfuncitem.funcargs["stage"]
+        ids = declared(pyfuncitem)
+        journal = self.world.journal
+        journal.note("scenario-started", name=sentence(pyfuncitem), requirements=ids)
+        reason, error = self.stop, None
+        try:
+            if reason is None:
+                names = inspect.signature(pyfuncitem.obj).parameters
+                pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
+        except (Blocked, Untestable, NoToken, TargetError) as obstacle:
+            reason = str(obstacle)
+        except Exception as failure:
+            error = f"{type(failure).__name__}: {failure}"
+            journal.note("suite-error", name=pyfuncitem.name, traceback=traceback.format_exc())
+        for id in ids:
+            if error is not None:
+                self.world.ledger.error(id, f"{pyfuncitem.name}: {error}")
+            elif id in stage.judged:
+                continue
+            elif reason is not None:
+                self.world.ledger.untestable(id, reason)
+            else:
+                self.world.ledger.error(id, f"{pyfuncitem.name} ended without judging it")
+        journal.note("scenario-ended", name=sentence(pyfuncitem), reason=reason, error=error)
+        return True
+
+
+def declared(item: pytest.Item) -> tuple[str, ...]:
+    """The requirements that a scenario names."""
+    return tuple(id for mark in item.iter_markers(MARK) for id in mark.args)
+
+
+def sentence(item: pytest.Item) -> str:
+    """The scenario's name as words."""
+    return item.name.removeprefix("test_").replace("_", " ")
+
+
+def run_scenarios(plugin: ScenarioPlugin) -> None:
+    """Runs all scenarios that judge a requirement of the ledger.
+
+    Nothing of the surroundings takes part: no configuration, no conftest, no plug-in that happens
+    to be installed. Raises KeyboardInterrupt when the run was interrupted, and RuntimeError when
+    pytest itself failed.
+    """
+    with pytest.MonkeyPatch.context() as surroundings:
+        surroundings.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+        surroundings.delenv("PYTEST_ADDOPTS", raising=False)
+        surroundings.delenv("PYTEST_PLUGINS", raising=False)
+        status = pytest.main(
+            [
+                str(SCENARIOS),
+                "--rootdir",
+                str(SCENARIOS),
+                "-c",
+                str(SCENARIOS / "pytest.ini"),
+                "--noconftest",
+                "--import-mode=importlib",
+                "-p",
+                "no:cacheprovider",
+                "-p",
+                "no:terminal",
+                "-p",
+                "no:logging",
+                "-p",
+                "no:warnings",
+                "--capture=no",
+            ],
+            plugins=[plugin],
+        )
+    if status == pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt
+    if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        raise RuntimeError(f"pytest ended with status {int(status)}")

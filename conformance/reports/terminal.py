@@ -1,0 +1,191 @@
+"""What a person sees: progress while the run goes on, then what fails, first things first."""
+
+from collections.abc import Iterable
+from contextlib import ExitStack
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.text import Text
+
+from conformance.findings import Finding, Outcome, Status, Verdict
+from conformance.journal import Note
+from conformance.report import Report
+from contract import GROUPS
+
+_SIGNS = {
+    Status.PASSED: ("✓", "green"),
+    Status.FAILED: ("✗", "red"),
+    Status.UNTESTABLE: ("?", "yellow"),
+    Status.ERROR: ("!", "magenta"),
+    Status.NOT_APPLICABLE: ("–", "dim"),
+}
+_VERDICTS = {
+    Verdict.CONFORMANT: "bold green",
+    Verdict.NON_CONFORMANT: "bold red",
+    Verdict.INCOMPLETE: "bold yellow",
+}
+_LEVELS = {"must": "bold red", "should": "yellow", "may": "dim"}
+
+
+class LiveProgress:
+    """Follows the journal on a terminal; elsewhere it prints a line for each finding only."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+        self._stack = ExitStack()
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.fields[phase]}", style="bold"),
+            BarColumn(20),
+            TextColumn("{task.description}"),
+            TimeElapsedColumn(),
+            console=console,
+            transient=True,
+            disable=not console.is_terminal,
+        )
+        self._task = self._progress.add_task("starting", phase="", total=None)
+        self._done = 0
+
+    def __enter__(self) -> Self:
+        self._stack.enter_context(self._progress)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def __call__(self, note: Note) -> None:
+        """Takes a note of the journal."""
+        show = self._progress.update
+        match note["kind"]:
+            case "scenarios-collected":
+                show(self._task, total=note["total"], completed=0, phase="scenarios")
+            case "scenario-started":
+                show(self._task, description=printable(note["name"])[:60])
+            case "scenario-ended":
+                self._progress.advance(self._task)
+            case "fuzzing-started":
+                show(self._task, total=None, phase="fuzzing", description=note["what"])
+            case "finding":
+                line = Text(" ✗ ", style=_LEVELS[note["level"]])
+                line.append(f"{note['requirement']} ", style="bold")
+                line.append(printable(note["summary"]), style="default")
+                self._progress.console.print(line, soft_wrap=True)
+
+
+def print_report(report: Report, console: Console, folder: str) -> None:
+    """Prints failures, warnings, what could not be tested, the groups and the verdict."""
+    console.print()
+    failing = "must" if not report.strict else "must or should"
+    levels = {"must", "should"} if report.strict else {"must"}
+    broken = [(o, f) for o in report.outcomes for f in o.findings if f.level in levels]
+    warned = [(o, f) for o in report.outcomes for f in o.findings if f.level not in levels]
+    _section(console, f"Broken ({failing})", broken)
+    _section(console, "Warnings (should)", warned)
+    _reasons(console, "Could not be judged", report.outcomes, Status.UNTESTABLE)
+    _reasons(console, "Errors of this suite; please report them", report.outcomes, Status.ERROR)
+    _reasons(console, "Switched off", report.outcomes, Status.NOT_APPLICABLE)
+    for sentence in report.stale:
+        console.print(Text(f"Stale baseline: {printable(sentence)}", style="yellow"))
+    if report.stale:
+        console.print()
+    _groups(console, report)
+    if report.undocumented_events:
+        events = ", ".join(printable(event) for event in report.undocumented_events)
+        console.print(Text(f"Undocumented events (allowed): {events}", style="dim"))
+    console.print(
+        Text(
+            f"{report.target} · contract {report.contract} · profile {report.profile} · "
+            f"seed {report.seed} · {report.duration_s:.1f} s · reports in {folder}",
+            style="dim",
+        )
+    )
+    if report.stopped:
+        console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
+    console.print(_verdict(report, len(broken), len(warned)), soft_wrap=True)
+
+
+def _section(console: Console, title: str, findings: Iterable[tuple[Outcome, Finding]]) -> None:
+    findings = list(findings)
+    if not findings:
+        return
+    console.print(Text(title, style="bold underline"))
+    for outcome, finding in findings:
+        heading = Text(f"{finding.requirement} ", style=_LEVELS[finding.level])
+        heading.append(printable(finding.summary), style="bold")
+        heading.append(f"  {outcome.requirement.notes}", style="dim")
+        console.print(heading)
+        for name, value in (("expected", finding.expected), ("observed", finding.observed)):
+            line = Text(f"{name}  ", style="dim")
+            line.append(printable(value), style="default")
+            console.print(Padding(line, (0, 0, 0, 2)))
+        for command in finding.reproduce:
+            # Never wrapped: what is shown here is copied and pasted.
+            console.print(Text(f"  {printable(command)}", style="cyan"), soft_wrap=True)
+        console.print()
+
+
+def _reasons(console: Console, title: str, outcomes: Iterable[Outcome], status: Status) -> None:
+    by_reason: dict[str, list[str]] = {}
+    for outcome in outcomes:
+        if outcome.status is status:
+            by_reason.setdefault(outcome.reason or "", []).append(outcome.requirement.id)
+    if not by_reason:
+        return
+    console.print(Text(title, style="bold underline"))
+    for reason, ids in by_reason.items():
+        line = Text(", ".join(ids), style=_SIGNS[status][1])
+        line.append(f"  {printable(reason)}", style="default")
+        console.print(Padding(line, (0, 0, 0, 2)))
+    console.print()
+
+
+def _groups(console: Console, report: Report) -> None:
+    width = max(len(title) for title in GROUPS.values())
+    for group, title in GROUPS.items():
+        outcomes = [o for o in report.outcomes if o.requirement.group == group]
+        if not outcomes:
+            continue
+        line = Text(f"{group:<5}{title:<{width}} ")
+        for outcome in outcomes:
+            sign, style = _SIGNS[outcome.status]
+            if outcome.status is Status.FAILED and _only_warnings(outcome, report.strict):
+                sign, style = "▲", "yellow"
+            line.append(sign, style=style)
+        console.print(line)
+
+
+def _only_warnings(outcome: Outcome, strict: bool) -> bool:
+    return not strict and all(finding.level != "must" for finding in outcome.findings)
+
+
+def _verdict(report: Report, broken: int, warned: int) -> Text:
+    counts = report.counts
+    parts = [f"{counts[Status.PASSED]} of {len(report.outcomes)} requirements kept"]
+    for count, what in (
+        (broken, "findings"),
+        (warned, "warnings"),
+        (counts[Status.UNTESTABLE], "not judged"),
+        (counts[Status.ERROR], "errors of this suite"),
+        (counts[Status.NOT_APPLICABLE], "switched off"),
+        (len(report.stale), "stale baseline entries"),
+    ):
+        if count:
+            parts.append(f"{count} {what}")
+    line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
+    return line.append(f"  {', '.join(parts)}", style="default")
+
+
+def printable(text: str) -> str:
+    """The text with control characters spelt out: a backend must not steer the terminal."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+        for character in text
+    )

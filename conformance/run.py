@@ -1,0 +1,239 @@
+"""One run: from a target to a report."""
+
+import contextlib
+import secrets
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+
+from conformance.backend import Backend, Unusable, spent
+from conformance.findings import Finding, Ledger
+from conformance.fuzzing import fuzz
+from conformance.journal import Journal, NdjsonFile, Note
+from conformance.plugin import ScenarioPlugin, run_scenarios
+from conformance.processes import (
+    BackendProcess,
+    ProcessError,
+    reference_server,
+    reset,
+    shell_process,
+)
+from conformance.profiles import Profile
+from conformance.redaction import Redactor
+from conformance.report import Report
+from conformance.stage import Stage
+from conformance.target import Target, TargetError
+from conformance.tokens import TokenMint
+from conformance.world import World
+from contract import Contract, Requirement
+
+FIRST_PACE_PATIENCE = 1.0
+"""Deadlines until the latency is measured are the ordinary ones."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a run is asked to do."""
+
+    contract: Contract
+    target: Target | None
+    """None: start the reference server and verify that."""
+    profile: Profile
+    folder: Path
+    """Where reports and logs go; exists."""
+    seed: int
+    strict: bool = False
+    only: frozenset[str] | None = None
+    """Ids of the requirements to judge; None for all."""
+    patience: float = FIRST_PACE_PATIENCE
+    """Factor for all deadlines."""
+
+
+def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Report:
+    """Verifies a backend. Whatever happens on the way, what was found is in the report.
+
+    `listen` hears every note of the journal. Raises TargetError for a target that cannot be used,
+    and OSError when the folder cannot be written.
+    """
+    with contextlib.ExitStack() as stack:
+        started, clock = datetime.now(UTC), time.monotonic()
+        redactor = Redactor()
+        journal = Journal(redactor.json)
+        events = NdjsonFile.create(plan.folder / "events.ndjson")
+        stack.callback(events.close)
+        journal.listen(events)
+        journal.listen(listen)
+        ledger = Ledger(selected(plan), lambda finding: _note_finding(journal, finding))
+        world: World | None = None
+        stopped: str | None = None
+        url = plan.target.url if plan.target else "the reference server"
+        try:
+            with _terminable():
+                process, target = _backend(plan, stack)
+                url = target.url
+                _switch_off(ledger, plan, target)
+                world = _world(plan, target, ledger, journal, redactor)
+                stack.callback(world.close)
+                stopped = _judge(plan, world, Backend(world, process))
+        except (Unusable, ProcessError) as obstacle:
+            stopped = str(obstacle)
+        except KeyboardInterrupt:
+            stopped = "the run was interrupted"
+        if stopped is not None:
+            for outcome in ledger.outcomes():
+                if outcome.cases == 0 and not outcome.reason:
+                    ledger.untestable(outcome.requirement.id, stopped)
+        report = Report(
+            contract=plan.contract.version,
+            target=url,
+            profile=plan.profile.name,
+            seed=plan.seed,
+            strict=plan.strict,
+            started=started,
+            duration_s=time.monotonic() - clock,
+            outcomes=ledger.outcomes(),
+            undocumented_events=tuple(sorted(world.undocumented_events)) if world else (),
+            stopped=stopped,
+        )
+        journal.note(
+            "run-ended",
+            verdict=report.verdict,
+            stopped=stopped,
+            requirements=len(report.outcomes),
+            findings=sum(len(outcome.findings) for outcome in report.outcomes),
+        )
+        return report
+
+
+def selected(plan: Plan) -> dict[str, Requirement]:
+    """The requirements that the plan judges. Raises TargetError for an unknown id."""
+    known = plan.contract.requirements
+    off = plan.target.off if plan.target else frozenset()
+    for id in sorted((plan.only or frozenset()) | off):
+        if id not in known:
+            raise TargetError(
+                f"{id} is no requirement; `r2c-verify requirements` lists those there are."
+            )
+    return {id: known[id] for id in known if plan.only is None or id in plan.only}
+
+
+def new_seed() -> int:
+    """A seed for a run that was not given one; small enough to type again."""
+    return secrets.randbelow(1_000_000)
+
+
+def _backend(plan: Plan, stack: contextlib.ExitStack) -> tuple[BackendProcess | None, Target]:
+    if plan.target is None:
+        process, target = reference_server(plan.folder)
+        stack.callback(process.stop)
+        return process, target
+    if plan.target.reset is not None:
+        reset(plan.target.reset)
+    if plan.target.start is None:
+        return None, plan.target
+    process = shell_process(plan.target.start, plan.folder / "backend.log")
+    stack.callback(process.stop)
+    return process, plan.target
+
+
+def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
+    for id in target.off:
+        if plan.only is None or id in plan.only:
+            ledger.switch_off(id, "switched off in the target file")
+
+
+def _world(
+    plan: Plan, target: Target, ledger: Ledger, journal: Journal, redactor: Redactor
+) -> World:
+    from conformance.pacing import Pace
+
+    mint = TokenMint(target)
+    if target.auth.secret:
+        redactor.add(target.auth.secret, "$SECRET")
+    for user in target.users:
+        redactor.add(mint.valid(user), f"$TOKEN_{user.name}")
+    return World(
+        plan.contract,
+        target,
+        mint,
+        ledger,
+        journal,
+        redactor,
+        Pace(patience=plan.patience),
+        plan.seed,
+    )
+
+
+def _judge(plan: Plan, world: World, backend: Backend) -> str | None:
+    """Scenarios, then fuzzing; returns why the run ended early."""
+    over = spent(plan.profile.whole_s)
+    world.slow_down_to(backend.begin(plan.patience))
+    world.journal.note(
+        "run-started",
+        target=world.target.url,
+        profile=plan.profile.name,
+        seed=plan.seed,
+        contract=plan.contract.version,
+        latency_ms=round(world.pace.median * 1000, 2),
+    )
+    plugin = _Scenarios(world, backend, over, plan.profile)
+    run_scenarios(plugin)
+    if plugin.stop is None:
+        fuzz(world, plan.profile, backend.lives)
+        backend.lives()
+    return plugin.stop or backend.gone
+
+
+class _Scenarios(ScenarioPlugin):
+    """Looks after the backend and the clock between scenarios."""
+
+    def __init__(
+        self, world: World, backend: Backend, over: Callable[[], bool], profile: Profile
+    ) -> None:
+        super().__init__(world)
+        self._backend = backend
+        self._over = over
+        self._profile = profile
+
+    def after(self, stage: Stage) -> None:
+        if self.stop is None and not self._backend.lives():
+            self.stop = self._backend.gone
+        if self.stop is None and self._over():
+            self.stop = (
+                f"the {self._profile.whole_s:.0f} s of the profile {self._profile.name} were over"
+            )
+
+
+@contextlib.contextmanager
+def _terminable() -> Iterator[None]:
+    """A request to terminate ends the run as Ctrl-C does: with its report."""
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _note_finding(journal: Journal, finding: Finding) -> None:
+    journal.note(
+        "finding",
+        requirement=finding.requirement,
+        level=finding.level,
+        summary=finding.summary,
+        expected=finding.expected,
+        observed=finding.observed,
+        reproduce=list(finding.reproduce),
+        fingerprint=finding.fingerprint,
+    )
