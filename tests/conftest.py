@@ -1,0 +1,52 @@
+"""What the tests share: the tools beside Python that some of them need.
+
+`@pytest.mark.needs("linters")` skips a test where that tool is missing and says how to get it. With
+R2C_REQUIRE_TOOLS=1, which `.ci/run` sets, a missing tool is a failure.
+"""
+
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+
+
+def _node_packages(folder: Path) -> str | None:
+    if shutil.which("node") is None:
+        return "Node.js 20 or later is not on the PATH"
+    if not (folder / "node_modules").is_dir():
+        return f"run: npm ci --ignore-scripts --prefix {folder}"
+    return None
+
+
+def _program(variable: str, what: str) -> str | None:
+    path = os.environ.get(variable)
+    if not path:
+        return f"{variable} does not name {what}"
+    return None if os.access(path, os.X_OK) else f"{variable} names no program: {path}"
+
+
+TOOLS: Mapping[str, Callable[[], str | None]] = {
+    "linters": lambda: _node_packages(TESTS / "documents" / "linters"),
+    "socket.io-client": lambda: _node_packages(TESTS / "clients"),
+    "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
+}
+"""By name, what tells why a tool cannot be used; None where it can."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", f"needs(tool): needs one of {', '.join(TOOLS)}")
+    config.addinivalue_line("markers", "slow: takes seconds; runs on one Python version only")
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        (tool,) = mark.args
+        missing = TOOLS[tool]()
+        if missing and os.environ.get("R2C_REQUIRE_TOOLS") == "1":
+            pytest.fail(f"{tool}: {missing}", pytrace=False)
+        elif missing:
+            pytest.skip(f"{tool}: {missing}")
