@@ -45,16 +45,19 @@ def explain(schema: Mapping[str, Any], violation: Violation) -> str:
     prefix = violation.path.removeprefix("/").replace("/", ".")
     if quote and rest == " is a required property":
         return f"{prefix + '.' if prefix else ''}{missing} is missing."
-    description = _description(schema, violation.path)
-    about = f": {description[0].lower()}{description[1:]}" if description else "."
-    return f"{prefix or 'This'} is not valid{about}"
+    return f"{prefix or 'This'} is not valid: {_expected(schema, violation.path)}"
 
 
-def _description(schema: Mapping[str, Any], path: str) -> str:
-    """What the document says of the part of a value at `path`, or an empty text."""
+def _expected(schema: Mapping[str, Any], path: str) -> str:
+    """What the document says of the part of a value at `path`."""
     for name in path.split("/")[1:]:
         schema = schema.get("properties", {}).get(name, {})
-    return str(schema.get("description", ""))
+    if "enum" in schema:
+        return f"one of {', '.join(map(str, schema['enum']))} is expected."
+    if "description" in schema:
+        description = str(schema["description"])
+        return description[0].lower() + description[1:]
+    return f"{schema.get('type', 'another value')} is expected."
 
 
 def _no_constant(name: str) -> NoReturn:

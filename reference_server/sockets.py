@@ -38,7 +38,8 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]  # python-socket
         ping_timeout: float = PING_TIMEOUT,
         connect_patience: float = CONNECT_PATIENCE,
     ) -> None:
-        quiet = logging.getLogger("reference_server.engineio")
+        quiet = logging.getLogger("reference_server.libraries")
+        quiet.setLevel(logging.ERROR)  # below, the libraries write down tokens
         super().__init__(
             async_mode="tornado",
             async_handlers=False,

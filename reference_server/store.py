@@ -110,8 +110,8 @@ class Store:
             return cls(client.get_default_database(DEFAULT_DATABASE), client)
         except (PyMongoError, ValueError) as error:
             raise StartError(
-                f"--store {url} is not an address of a MongoDB server,"
-                " such as mongodb://127.0.0.1:27017/r2c."
+                "--store is not the address of a MongoDB server, such as"
+                " mongodb://127.0.0.1:27017/r2c."
             ) from error
 
     async def open(self) -> None:

@@ -1,0 +1,159 @@
+"""The command `r2c-server`: arguments, exit statuses, start and end of the process."""
+
+import argparse
+import ipaddress
+import os
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+from reference_server.errors import StartError
+
+if TYPE_CHECKING:
+    from reference_server.server import Server
+
+# What the help needs is imported above, what a server needs where it is started: the help is there
+# at once.
+
+ENDED, WRONG_USAGE = 0, 2
+DEVELOPMENT_SECRET = "r2c-reference-server-development-secret"  # noqa: S105  # loopback only
+SECRET_VARIABLE = "R2C_SECRET"  # noqa: S105
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """The arguments of the command."""
+
+    host: str
+    port: int
+    secret: str | None
+    store: str | None
+    users: Path | None
+    log_level: str
+    announce: Path | None
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        self.exit(WRONG_USAGE, f"r2c-server: {message}; see r2c-server --help.\n")
+
+
+def parse(arguments: Sequence[str] | None = None) -> Options:
+    """The options of a command line. Leaves the process with status 2 where they are wrong."""
+    parser = _Parser(
+        prog="r2c-server",
+        description="Run a chat backend that keeps the whole contract.",
+        epilog="Without options it listens on http://127.0.0.1:5000 and keeps all in memory.",
+    )
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
+    parser.add_argument(
+        "--port", type=_port, default=5000, help="port; 0 takes any free one (%(default)s)"
+    )
+    parser.add_argument(
+        "--secret",
+        metavar="TEXT",
+        help=f"key that signs tokens, 32 bytes at least; also taken from {SECRET_VARIABLE},"
+        " where other users of the machine do not see it; needed on any address but loopback",
+    )
+    parser.add_argument(
+        "--store", metavar="URL", help="MongoDB server, such as mongodb://127.0.0.1:27017/r2c"
+    )
+    parser.add_argument("--users", type=Path, metavar="FILE", help="YAML file of one's own users")
+    parser.add_argument(
+        "--log-level",
+        default="warning",
+        choices=("debug", "info", "warning", "error"),
+        help="how much to tell on standard error (%(default)s)",
+    )
+    parser.add_argument(
+        "--announce",
+        type=Path,
+        metavar="FILE",
+        help="write address, secret, users and friends to FILE (JSON) once the server listens",
+    )
+    return Options(**vars(parser.parse_args(arguments)))
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run until interrupted. Returns the exit status: 0 after a clean end, 2 when it cannot run."""
+    options = parse(arguments)
+    try:
+        secret = secret_of(options, os.environ.get(SECRET_VARIABLE))
+        return _run(options, secret)
+    except StartError as error:
+        sys.stderr.write(f"r2c-server: {error}\n")
+        return WRONG_USAGE
+
+
+def secret_of(options: Options, variable: str | None) -> str:
+    """The key that signs tokens. Raises StartError on an open address without one's own."""
+    secret = options.secret or variable or DEVELOPMENT_SECRET
+    if secret == DEVELOPMENT_SECRET and not is_loopback(options.host):
+        raise StartError(
+            f"On {options.host} others can reach the server, so it needs a secret of your own:"
+            f" give --secret or set {SECRET_VARIABLE}."
+        )
+    return secret
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches what listens on `host`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; a port is a number up to 65535")
+    return int(text)
+
+
+def _run(options: Options, secret: str) -> int:
+    import asyncio
+    import logging
+
+    from contract import DocumentError, load
+    from reference_server import users
+    from reference_server.server import Server
+    from reference_server.store import Store
+    from reference_server.tokens import Tokens
+
+    logging.basicConfig(
+        level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
+    )
+    directory = users.load(options.users or users.SEEDED)
+    tokens = Tokens(secret, directory)
+    try:
+        contract = load()
+    except DocumentError as error:
+        raise StartError(str(error)) from error
+
+    async def serve() -> None:
+        store = Store.mongodb(options.store) if options.store else Store.embedded()
+        await _serve(Server(contract, directory, tokens, store), options)
+
+    asyncio.run(serve())
+    return ENDED
+
+
+async def _serve(server: "Server", options: Options) -> None:
+    import asyncio
+    import signal
+
+    from reference_server import welcome
+
+    interrupted = asyncio.Event()
+    for name in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(name, interrupted.set)
+    await server.start(options.host, options.port)
+    try:
+        if options.announce is not None:
+            welcome.announce(server, options.announce)
+        welcome.show(server)
+        await interrupted.wait()
+    finally:
+        await server.stop()
