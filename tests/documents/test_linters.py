@@ -1,4 +1,4 @@
-"""The linters that people use on such documents find nothing in ours, and something in broken ones."""
+"""The linters that people use find nothing in our documents, and something in broken ones."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ SPECTRAL_OPENAPI = [
     f"--ruleset={LINTERS}/.spectral-openapi.yaml", OPENAPI,
 ]  # fmt: skip
 SPECTRAL_ASYNCAPI = [
-    # Spectral says of every payload in an OpenAPI schema that it leaves it to others; that is no warning.
+    # Spectral notes that it leaves payloads in OpenAPI schemas to others, which is no warning.
     "node_modules/.bin/spectral", "lint", "--fail-severity=warn",
     f"--ruleset={LINTERS}/.spectral-asyncapi.yaml", ASYNCAPI,
 ]  # fmt: skip
