@@ -116,6 +116,7 @@ class HttpClient:
     """Sends requests to one backend from any number of threads and hands each to `observe`.
 
     `observe` is called in the thread that sent the request, once for each answer or failure.
+    `pace` may be set anew while the client is in use.
     Raises ValueError where `base_url` is no http or https URL with a host.
     """
 
@@ -138,7 +139,7 @@ class HttpClient:
     def _session(self) -> "_Session":
         session: _Session | None = getattr(self._of_thread, "session", None)
         if session is None:
-            session = _Session(_RecordingAdapter(self.pace, self._observe, self._closing))
+            session = _Session(_RecordingAdapter(self, self._observe, self._closing))
             self._of_thread.session = session
             self._sessions.add(session)
         return session
@@ -233,9 +234,9 @@ class _RecordingAdapter(HTTPAdapter):
     """Performs requests within the deadline and hands each attempt to `observe`."""
 
     def __init__(
-        self, pace: Pace, observe: Callable[[Exchange], None], closing: threading.Event
+        self, client: HttpClient, observe: Callable[[Exchange], None], closing: threading.Event
     ) -> None:
-        self._pace = pace
+        self._client = client
         self._observe = observe
         self._closing = closing
         super().__init__(max_retries=0)
@@ -257,7 +258,7 @@ class _RecordingAdapter(HTTPAdapter):
         """What requests calls. The deadline is the pace's, whatever `timeout` says."""
         exchange, response = self.perform(request, verify=verify, cert=cert)
         if response is None:
-            late = exchange.elapsed >= self._pace.answer
+            late = exchange.elapsed >= self._client.pace.answer
             raise (_UnansweredInTime if late else _Unanswered)(exchange.error, request=request)
         return response
 
@@ -270,7 +271,7 @@ class _RecordingAdapter(HTTPAdapter):
         cert: Any = None,
     ) -> tuple[Exchange, requests.Response | None]:
         """Sends until the answer is no 429 any more, or the pace forbids to wait longer."""
-        patience = deadlines.Deadline(self._pace.throttle)
+        patience = deadlines.Deadline(self._client.pace.throttle)
         pause = LEAST_PAUSE
         while True:
             attempt = Attempt(target)
@@ -294,7 +295,7 @@ class _RecordingAdapter(HTTPAdapter):
         cert: Any,
         repeated: bool = False,
     ) -> tuple[Exchange, requests.Response | None]:
-        label, limit = _label.get(), self._pace.answer
+        label, limit = _label.get(), self._client.pace.answer
         started, before = time.time(), time.monotonic()
         response: requests.Response | None = None
         body, error = b"", None
