@@ -23,6 +23,9 @@ from conformance import deadlines
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of an answer's body beyond which it is an error of the backend, not something to judge."""
 
+NOBODY_LISTENS = "the connection was refused"
+"""What `why` says where nothing listens at the address: the backend is gone, whatever was asked."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -140,7 +143,7 @@ def why(exception: BaseException, response: requests.Response | None, limit: flo
     if cause := first(socket.gaierror):
         return f"the host name cannot be resolved ({cause.strerror})"
     if first(ConnectionRefusedError):
-        return "the connection was refused"
+        return NOBODY_LISTENS
     if first(TimeoutError):
         what = "no complete answer" if response is not None else "no answer"
         return f"{what} within {limit:g} s"

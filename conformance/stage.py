@@ -1,19 +1,34 @@
 """What one scenario has in hand: a cast of users, checks, fences, and the evidence so far."""
 
 import random
+import secrets
+import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any
+from typing import Any, TypeVar
 
+from conformance.connections import NOBODY_LISTENS
 from conformance.http import Exchange
 from conformance.judgements import Judgement
 from conformance.messages import member, message_id, same_id, unwrapped
 from conformance.monitors import described, short
 from conformance.reproduction import Step
-from conformance.sockets import Connection, NoAnswer, Received, Refused, Transport, Unreachable
+from conformance.sockets import (
+    Closed,
+    Connection,
+    Emission,
+    NoAnswer,
+    Received,
+    Refused,
+    Transport,
+    Unreachable,
+)
 from conformance.world import Actor, World
 from contract import Level
+
+T = TypeVar("T")
 
 LONGEST_EVIDENCE = 12
 """Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
@@ -120,8 +135,40 @@ class Stage:
     # What is said
 
     def text(self, about: str = "hello") -> str:
-        """A text that no other message has."""
-        return f"{about} {self.random.getrandbits(64):016x}"
+        """A text that no other message has, not even one of an earlier run with this seed."""
+        return f"{about} {secrets.token_hex(8)}"
+
+    def unknown_id(self) -> str:
+        """An ObjectId that nobody has: it begins with a time of creation that has not come yet."""
+        return f"e{secrets.token_hex(12)[1:]}"
+
+    def emit(self, connection: Connection, event: str, *args: Any, **how: Any) -> Emission:
+        """Sends an event. Ends the scenario where the backend has closed the connection."""
+        try:
+            return connection.emit(event, *args, **how)
+        except Closed as closed:
+            raise Blocked(f"the connection of {connection.actor} has ended: {closed}") from None
+
+    def together(
+        self, *deeds: Callable[[], T], before: Callable[[], object] | None = None
+    ) -> list[T]:
+        """Does everything at the same moment, each in a thread of its own, and returns what came
+        of each, in order. `before` is done first in each thread, to have its connection open.
+        """
+        start = threading.Barrier(len(deeds))
+
+        def one(deed: Callable[[], T]) -> T:
+            try:
+                if before is not None:
+                    before()
+            except BaseException:
+                start.abort()
+                raise
+            start.wait()
+            return deed()
+
+        with ThreadPoolExecutor(len(deeds)) as pool:
+            return list(pool.map(one, deeds))
 
     def check(
         self,
@@ -137,8 +184,10 @@ class Stage:
         """Judges a requirement once and goes on either way; returns whether it holds.
 
         `summary` says what the backend does where it does not hold, without any value that
-        changes from run to run.
+        changes from run to run. Ends the scenario where an answer says nothing about it.
         """
+        if isinstance(observed, Exchange):
+            _require_verdict(observed)
         self.judged.add(requirement)
         steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
         self.world.enter(
@@ -150,6 +199,27 @@ class Stage:
         """Like `check`, and ends the scenario where it does not hold. Raises Blocked."""
         if not self.check(requirement, holds, summary, *args, **kwargs):
             raise Blocked(f"{summary} ({requirement})")
+
+    def answered(
+        self,
+        requirement: str,
+        answer: Exchange,
+        statuses: int | Sequence[int],
+        summary: str,
+        *,
+        level: Level | None = None,
+    ) -> bool:
+        """Judges the status of one answer; see `check`."""
+        fair = (statuses,) if isinstance(statuses, int) else tuple(statuses)
+        return self.check(
+            requirement,
+            answer.status in fair,
+            summary,
+            " or ".join(map(str, fair)),
+            answer,
+            level=level,
+            evidence=[Step.of_exchange(answer)],
+        )
 
     def untestable(self, requirement: str, reason: str) -> None:
         """Says that a requirement cannot be judged with this target, and goes on."""
@@ -213,7 +283,7 @@ class Stage:
         for connection, other in others:
             text = self.text("fence")
             since = connection.mark()
-            sender.emit("sendMessage", {"recipientId": other.id, "text": text})
+            self.emit(sender, "sendMessage", {"recipientId": other.id, "text": text})
             if self.await_message(connection, text=text, since=since) is None:
                 raise Blocked(f"a later message from {actor.name} to {other.name} did not arrive")
         self.settle(*(connection for connection, _ in others))
@@ -230,6 +300,14 @@ class Stage:
         for connection in self._connections:
             with suppress(Exception):
                 connection.close()
+
+
+def _require_verdict(answer: Exchange) -> None:
+    """Raises Blocked for an answer that no requirement can be judged by."""
+    if answer.status == 429:
+        raise Blocked("the backend answers 429 for longer than the suite waits")
+    if answer.error == NOBODY_LISTENS:
+        raise Blocked(f"the backend is gone: {answer.error}")
 
 
 def shown(value: Any) -> str:
