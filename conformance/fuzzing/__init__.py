@@ -1,0 +1,40 @@
+"""Schemathesis over both protocols: generated requests and payloads, judged by the contract."""
+
+from collections.abc import Callable
+
+from conformance.fuzzing.budget import Budget
+from conformance.fuzzing.events import EventFuzzing
+from conformance.fuzzing.generation import Generator, Plan
+from conformance.fuzzing.people import People
+from conformance.fuzzing.rest import RestFuzzing, Tally
+from conformance.profiles import Profile
+from conformance.world import World
+
+LISTENERS = 3
+"""Users who listen while events are fuzzed."""
+
+
+def fuzz(world: World, profile: Profile, lives: Callable[[], bool]) -> Tally:
+    """Fuzzes the REST operations, then the events, for `profile.fuzzing_s` seconds at most.
+
+    The first user of the target sends, the others are written to. Nobody may have blocked the
+    first, and nobody else may send as the first meanwhile. `lives` is asked when answers or
+    events stay away: whether the backend lives, or lives again; it reports a death itself.
+    Same contract, target and seed: same stimuli in the same order. Raises nothing on account of
+    the backend.
+    """
+    sender, *others = world.actors
+    generator = Generator(world.contract)
+    rest = RestFuzzing(
+        sender, People(sender.user, tuple(actor.user for actor in others)), generator, lives
+    )
+    events = EventFuzzing(sender, others[:LISTENERS], generator, lives)
+    total = Tally()
+    jobs = ((rest.run, profile.examples), (events.run, profile.payloads))
+    for (run, examples), share in Budget(profile.fuzzing_s).shared(jobs):
+        tally = run(Plan(examples, world.seed), share.left)
+        total = total + tally
+        world.journal.note(
+            "fuzzing-ended", cases=tally.cases, judged=tally.judged, complete=tally.complete
+        )
+    return total

@@ -1,0 +1,187 @@
+"""Fuzzing of the REST operations: send every stimulus, judge every answer, make failures small."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from conformance.fuzzing.budget import Budget
+from conformance.fuzzing.expectation import Kind, of_request, sendable
+from conformance.fuzzing.generation import Generator, Plan
+from conformance.fuzzing.judgement import echo, judge
+from conformance.fuzzing.people import People, addressed
+from conformance.fuzzing.shrinking import shrink
+from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
+from conformance.http import Exchange
+from conformance.judgements import Judgement
+from conformance.steps import Step
+from conformance.world import Actor
+from contract import Operation
+
+SHRINKING = 3.0
+"""Seconds that making one failure small may take."""
+METADATA = "updateConversationMetadata"
+NEUTRAL = {"isPinned": False, "isBlocked": False, "isFavorite": False}
+
+
+@dataclass(slots=True)
+class Tally:
+    """How much was done."""
+
+    cases: int = 0
+    """Stimuli sent, those of shrinking aside."""
+    judged: int = 0
+    """Of these, those that a requirement said something about."""
+    complete: bool = True
+    """False where time or the backend came to an end first."""
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.cases + other.cases, self.judged + other.judged, self.complete and other.complete
+        )
+
+
+class BackendGone(Exception):
+    """The backend no longer answers, and nobody starts it again."""
+
+
+class RestFuzzing:
+    """Fuzzes as one user, whom none of the others in `people` has blocked.
+
+    `lives` is asked after a request without an answer: whether the backend lives, or lives again.
+    It reports a death itself.
+    """
+
+    def __init__(
+        self,
+        actor: Actor,
+        people: People,
+        generator: Generator,
+        lives: Callable[[], bool],
+    ) -> None:
+        self._actor = actor
+        self._world = actor.world
+        self._contract = actor.world.contract
+        self._people = people
+        self._generator = generator
+        self._lives = lives
+        self._known: set[tuple[str, str]] = set()
+
+    def run(self, plan: Plan, seconds: float) -> Tally:
+        """Fuzzes every operation, each with its share of `seconds`; ends early when time is over.
+
+        Raises nothing on account of the backend.
+        """
+        tally = Tally()
+        budget = Budget(seconds)
+        # Small schemas first, as they leave time to the others. Settings last: they may block
+        # users, and messages to blocked users are not judged.
+        operations = sorted(
+            self._contract.operations.values(),
+            key=lambda each: (
+                each.id == METADATA,
+                len(spelt(each.request and each.request.schema)),
+            ),
+        )
+        try:
+            for operation, share in budget.shared(operations):
+                self._fuzz(operation, plan, share, tally)
+            self._take_back()
+        except BackendGone:
+            tally.complete = False
+        return tally
+
+    def _fuzz(self, operation: Operation, plan: Plan, budget: Budget, tally: Tally) -> None:
+        generated = self._generator.stimuli(operation.id, plan, lambda: budget.spent)
+        for turn, stimulus in enumerate(generated):
+            stimulus = addressed(stimulus, self._people, turn)
+            if not sendable(operation, stimulus):
+                continue
+            tally.cases += 1
+            judgements, exchange = self._try(operation, stimulus)
+            tally.judged += bool(judgements)
+            for judgement in judgements:
+                self._enter(operation, stimulus, judgement, exchange, budget)
+        if budget.spent:
+            tally.complete = False
+
+    def _try(
+        self, operation: Operation, stimulus: Stimulus
+    ) -> tuple[tuple[Judgement, ...], Exchange]:
+        """Sends a stimulus and judges the answer. Raises BackendGone."""
+        expectation = of_request(self._contract, operation, stimulus, self._people)
+        exchange = self._send(operation, stimulus)
+        if exchange.status is None:
+            # Once more: one lost answer may be the network's, two of two are the backend's.
+            self._make_sure_it_lives()
+            exchange = self._send(operation, stimulus)
+            if exchange.status is None:
+                self._make_sure_it_lives()
+        judgement = judge(operation, stimulus, expectation, exchange)
+        if judgement is None:
+            return (), exchange
+        if not judgement.holds or expectation.kind is not Kind.TAKEN:
+            return (judgement,), exchange
+        return (judgement, *echo(operation, stimulus, exchange, self._people)), exchange
+
+    def _enter(
+        self,
+        operation: Operation,
+        stimulus: Stimulus,
+        judgement: Judgement,
+        exchange: Exchange,
+        budget: Budget,
+    ) -> None:
+        """Enters a judgement; a failure that is new is made small first."""
+        failure = (judgement.requirement, judgement.summary)
+        if not judgement.holds and failure not in self._known and not budget.spent:
+            self._known.add(failure)
+            judgement, exchange = self._smallest(operation, stimulus, judgement, exchange, budget)
+        self._world.enter(judgement, [Step.of_exchange(exchange)])
+
+    def _smallest(
+        self,
+        operation: Operation,
+        stimulus: Stimulus,
+        judgement: Judgement,
+        exchange: Exchange,
+        budget: Budget,
+    ) -> tuple[Judgement, Exchange]:
+        """The same failure from a smaller body, where one is found in time."""
+        best = judgement, exchange
+
+        def fails(body: object) -> bool:
+            nonlocal best
+            judgements, answer = self._try(operation, replace(stimulus, body=body))
+            for other in judgements:
+                if (other.requirement, other.holds, other.summary) == (
+                    judgement.requirement,
+                    False,
+                    judgement.summary,
+                ):
+                    best = other, answer
+                    return True
+            return False
+
+        if stimulus.body is not ABSENT:
+            share = budget.at_most(SHRINKING)
+            shrink(stimulus.body, fails, lambda: share.spent)
+        return best
+
+    def _send(self, operation: Operation, stimulus: Stimulus) -> Exchange:
+        body = stimulus.body
+        return self._actor.call(
+            operation.id,
+            path=stimulus.path,
+            json=ABSENT if isinstance(body, bytes) else body,
+            body=body if isinstance(body, bytes) else None,
+            headers={"Content-Type": stimulus.content_type} if stimulus.content_type else None,
+        )
+
+    def _make_sure_it_lives(self) -> None:
+        if not self._lives():
+            raise BackendGone
+
+    def _take_back(self) -> None:
+        """Undoes what the fuzzing has set for the conversations."""
+        if METADATA in self._contract.operations:
+            for user in self._people.others:
+                self._actor.set(user.id, dict(NEUTRAL))
