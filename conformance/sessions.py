@@ -81,9 +81,14 @@ class Session:
             return self._ws is not None and not self._upgrading
 
     @property
+    def ping_window(self) -> float:
+        """Seconds of silence after which either side takes the other for gone."""
+        return self._opening.ping_window
+
+    @property
     def _silence(self) -> float:
         """Seconds of silence after which the server is given up."""
-        return max(self._opening.ping_window, self._pace.answer)
+        return max(self.ping_window, self._pace.answer)
 
     def open(self, transport: Transport, deadline: Deadline) -> None:
         """Shakes hands. Raises Unreachable, NoAnswer, WrongProtocol, Refused."""

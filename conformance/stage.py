@@ -4,17 +4,18 @@ import random
 import secrets
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import Any, TypeVar
 
 from conformance.connections import NOBODY_LISTENS
+from conformance.deadlines import Deadline
 from conformance.http import Exchange
 from conformance.judgements import Judgement
-from conformance.messages import member, message_id, same_id, unwrapped
+from conformance.messages import member, message_id, same_id, text, unwrapped
 from conformance.monitors import described, short
-from conformance.reproduction import Step
+from conformance.steps import Step
 from conformance.sockets import (
     Closed,
     Connection,
@@ -32,6 +33,9 @@ T = TypeVar("T")
 
 LONGEST_EVIDENCE = 12
 """Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
+
+LOOK_AGAIN = 0.02
+"""Seconds between two readings of a history that is not there yet."""
 
 
 class Blocked(Exception):
@@ -52,6 +56,7 @@ class Stage:
         self.judged: set[str] = set()
         self.evidence: list[Step] = []
         self._connections: list[Connection] = []
+        self._acknowledged: list[tuple[Connection, Emission]] = []
         self._silence = world.listen(self.evidence.append)
 
     # Who plays
@@ -75,6 +80,14 @@ class Stage:
     def untouched(self) -> tuple[Actor, Actor]:
         """The pair of users who never write to each other in any run."""
         return self.world.actors[-2], self.world.actors[-1]
+
+    def bystanders(self, *involved: Actor, most: int = 2) -> list[Actor]:
+        """Others, those first who are friends of the ones involved: what leaks, leaks to them."""
+        friends = self.world.target.are_friends
+        others = [actor for actor in self.world.actors if actor not in involved]
+        self.random.shuffle(others)
+        others.sort(key=lambda other: -sum(friends(other.user, one.user) for one in involved))
+        return others[:most]
 
     def fresh_pair(self) -> tuple[Actor, Actor]:
         """Two users who have not written to each other yet. Raises Untestable when none is left."""
@@ -145,9 +158,34 @@ class Stage:
     def emit(self, connection: Connection, event: str, *args: Any, **how: Any) -> Emission:
         """Sends an event. Ends the scenario where the backend has closed the connection."""
         try:
-            return connection.emit(event, *args, **how)
+            return self.emit_if_open(connection, event, *args, **how)
         except Closed as closed:
             raise Blocked(f"the connection of {connection.actor} has ended: {closed}") from None
+
+    def emit_if_open(
+        self, connection: Connection, event: str, *args: Any, acknowledge: bool = False
+    ) -> Emission:
+        """Sends an event; where it asks for an acknowledgement, what came is judged at the end of
+        the scenario. Raises Closed.
+        """
+        self.world.step(Step.of_emit(connection.actor or "", event, args))
+        emission = connection.emit(event, *args, acknowledge=acknowledge)
+        if acknowledge:
+            self._acknowledged.append((connection, emission))
+        return emission
+
+    def leave(self, connection: Connection) -> None:
+        """Says goodbye and closes."""
+        self.world.step(Step.of_end(connection.actor or "", "close"))
+        connection.close()
+
+    def drop(self, connection: Connection) -> None:
+        """Cuts the connection without a goodbye. Until the ping timeout, the backend may take its
+        user for online.
+        """
+        self.world.step(Step.of_end(connection.actor or "", "drop"))
+        connection.drop()
+        self.world.linger(connection.actor or "", connection.ping_window)
 
     def together(
         self, *deeds: Callable[[], T], before: Callable[[], object] | None = None
@@ -273,6 +311,19 @@ class Stage:
 
         return connection.wait_for("receiveMessage", wanted, within=self.pace.delivery, since=since)
 
+    def history_with(
+        self, reader: Actor, other: Actor, texts: Collection[str]
+    ) -> list[dict[str, Any]]:
+        """The history once it holds these texts, or as it is when time for them is over: an event
+        may come before what it tells of can be read.
+        """
+        deadline = Deadline(self.pace.delivery)
+        while True:
+            messages = self.history_of(reader, other)
+            if set(texts) <= {text(message) for message in messages} or not deadline.left:
+                return messages
+            threading.Event().wait(min(LOOK_AGAIN, deadline.left))
+
     # That nothing came
 
     def fence(self, sender: Connection, actor: Actor, *others: tuple[Connection, Actor]) -> None:
@@ -296,6 +347,12 @@ class Stage:
 
     def close(self) -> None:
         """Ends the scenario's connections; called after every scenario."""
+        for connection, emission in self._acknowledged:
+            self.world.observe_acknowledgements(
+                emission.event,
+                connection.acknowledgements(emission),
+                Step.of_emit(connection.actor or "", emission.event, emission.args),
+            )
         self._silence()
         for connection in self._connections:
             with suppress(Exception):

@@ -1,6 +1,7 @@
 """A backend under test and its users, as scenarios and fuzzing speak to them."""
 
 import threading
+import time
 import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +58,7 @@ class World:
         self.pace = pace
         self.undocumented_events: set[str] = set()
         self.last_stimuli: deque[str] = deque(maxlen=LAST_STIMULI)
+        self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Step], None]] = []
@@ -76,6 +78,14 @@ class World:
         """Hands every step to the listener, until the returned function is called."""
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
+
+    def linger(self, actor: str, seconds: float) -> None:
+        """Notes that for so long the backend may take a user for online whose socket is gone."""
+        self._lingering[actor] = max(self._lingering.get(actor, 0.0), time.monotonic() + seconds)
+
+    def lingers(self, actor: "Actor") -> float:
+        """Seconds for which the backend may still take this user for online."""
+        return max(0.0, self._lingering.get(actor.name, 0.0) - time.monotonic())
 
     def enter(self, judgement: Judgement, evidence: Sequence[Step] = ()) -> None:
         """Enters a judgement into the ledger, with the way to repeat it where it does not hold."""
