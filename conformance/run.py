@@ -63,7 +63,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     with contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
         redactor = Redactor()
-        journal = Journal(redactor.json)
+        journal = Journal(redactor)
         events = NdjsonFile.create(plan.folder / "events.ndjson")
         stack.callback(events.close)
         journal.listen(events)
@@ -154,9 +154,9 @@ def _world(
 
     mint = TokenMint(target)
     if target.auth.secret:
-        redactor.add(target.auth.secret, "$SECRET")
+        redactor.register("SECRET", target.auth.secret)
     for user in target.users:
-        redactor.add(mint.valid(user), f"$TOKEN_{user.name}")
+        redactor.register(f"TOKEN_{user.name}", mint.valid(user))
     return World(
         plan.contract,
         target,

@@ -106,6 +106,7 @@ class EventFuzzing:
     def _fuzz(self, event: Event, plan: Plan, budget: Budget, tally: Tally) -> None:
         generation = budget.at_most(budget.left / 2)
         jobs = list(self._jobs(event, plan, lambda: generation.spent))
+        tally.complete &= not generation.spent
         silent = [job for job in jobs if job.expectation.kind in (Kind.REFUSED, Kind.NOBODY)]
         taken = [job for job in jobs if job.expectation.kind is Kind.TAKEN]
         free = [job for job in jobs if job.expectation.kind is Kind.FREE]
@@ -115,7 +116,6 @@ class EventFuzzing:
             tally.cases += done
             tally.judged += done
             tally.complete &= done == len(some)
-        tally.complete &= not generation.spent
 
     def _jobs(self, event: Event, plan: Plan, until: Callable[[], bool]) -> Iterator[Job]:
         seen: set[str] = set()
