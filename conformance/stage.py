@@ -15,7 +15,6 @@ from conformance.http import Exchange
 from conformance.judgements import Judgement
 from conformance.messages import member, message_id, same_id, text, unwrapped
 from conformance.monitors import described, short
-from conformance.steps import Step
 from conformance.sockets import (
     Closed,
     Connection,
@@ -26,6 +25,7 @@ from conformance.sockets import (
     Transport,
     Unreachable,
 )
+from conformance.steps import Step
 from conformance.world import Actor, World
 from contract import Level
 

@@ -1,0 +1,76 @@
+"""What can be seen only before two users have written to each other, so it runs first (files run
+in the order of their names).
+"""
+
+from functools import partial
+
+from conformance.messages import member, user_id
+from conformance.scenarios import requirement
+from conformance.scenarios.settings import PLAIN, Settings, entry_of
+from conformance.scenarios.simultaneous import Crossing
+from conformance.stage import Stage
+
+
+@requirement("HIST-08")
+def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
+    one, other = stage.untouched()
+    for reader, read in ((one, other), (other, one)):
+        messages = stage.history_of(reader, read)
+        theirs = [m for m in messages if _people(m) == {one.id, other.id}]
+        if theirs:
+            stage.untestable(
+                "HIST-08",
+                f"{one.name} and {other.name}, the last two users, have written to each other; "
+                "put two users last who never did",
+            )
+            continue
+        stage.check(
+            "HIST-08",
+            not messages,
+            "Two users who never wrote to each other read messages",
+            '{"success": true, "data": []}',
+            messages[:1],
+        )
+
+
+@requirement("META-01", "META-04")
+def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> None:
+    """Backends that look for an entry and create one if there is none may create several."""
+    owner, other = stage.untouched()
+    answers = stage.together(
+        *[partial(owner.set, other, PLAIN | {"isPinned": number % 2 == 0}) for number in range(8)],
+        before=partial(owner.read, other),
+    )
+    for answer in answers:
+        stage.answered("META-01", answer, 200, "A complete body of settings is not answered 200")
+    settings = Settings(stage, owner, other)
+    later = [settings.set(), settings.set(isFavorite=True), settings.set()]
+    ids = {
+        user_id(entry) for entry in [*map(entry_of, answers), *later] if user_id(entry) is not None
+    }
+    stage.check(
+        "META-04",
+        len(ids) == 1,
+        "Settings sent at the same moment make several entries",
+        "one _id",
+        sorted(ids),
+    )
+
+
+@requirement("SEND-03", "SEND-04", "SEND-15", "AUTH-09")
+def test_the_first_messages_of_two_users_cross(stage: Stage) -> None:
+    """Both write at once, every way there is, and no conversation exists yet."""
+    one, other = stage.fresh_pair()
+    sockets = stage.connect(one, other)
+    crossing = Crossing(stage, one, other)
+    for sender, recipient in ((one, other), (other, one)):
+        for _ in range(3):
+            crossing.send(sender, recipient)
+        crossing.chat(sender, recipient)
+    crossing.emit(sockets[0], sockets[1], one, other)
+    crossing.emit(sockets[1], sockets[0], other, one)
+    crossing.happen("when they are a pair's first")
+
+
+def _people(message: object) -> set[str | None]:
+    return {user_id(member(message, "sender")), user_id(member(message, "recipient"))}

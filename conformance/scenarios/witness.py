@@ -1,0 +1,82 @@
+"""Sees whether anything came of messages that were refused (SEND-12, CHAT-06, AUTH-08)."""
+
+import json
+import secrets
+from typing import Any
+
+from conformance.messages import attachment, by_id, text, user_id
+from conformance.messages import member as part
+from conformance.stage import Stage
+from conformance.world import Actor
+
+
+class Witness:
+    """Listens at the sockets of a sender and a recipient, and knows what stood in their history.
+
+    Messages that are to be refused carry a `mark`, by which they are known again whatever the
+    backend makes of them.
+    """
+
+    def __init__(self, stage: Stage, sender: Actor, recipient: Actor) -> None:
+        self._stage = stage
+        self._sender = sender
+        self._recipient = recipient
+        self._marks: list[str] = []
+        self._connections = stage.connect(recipient, sender)
+        self._since = [connection.mark() for connection in self._connections]
+        self._before = set(by_id(stage.history_of(sender, recipient)))
+
+    def mark(self) -> str:
+        """15 digits that stand nowhere else; as a number they are one that every reader keeps."""
+        mark = str(10**14 + secrets.randbelow(9 * 10**14))
+        self._marks.append(mark)
+        return mark
+
+    def judge(self, requirement: str, refused: str = "A refused message") -> None:
+        """Judges that nothing bearing a mark, and no empty message, was delivered or stored.
+
+        `refused` begins the summary of a finding.
+        """
+        stage = self._stage
+        # What was refused was answered before, so a message that is sent now comes after it.
+        fence = stage.text("fence")
+        stage.created(self._sender.send(self._recipient, text=fence))
+        stage.await_message(self._connections[0], text=fence, since=self._since[0])
+        stage.settle(*self._connections)
+        events = [
+            received
+            for connection, since in zip(self._connections, self._since, strict=True)
+            for received in connection.received("receiveMessage", since)
+            if received.args and self._is_trace(received.args[0])
+        ]
+        stage.check(
+            requirement,
+            not events,
+            f"{refused} is delivered",
+            "no receiveMessage for it",
+            events[0] if events else "",
+        )
+        stored = [
+            message
+            for reader, other in (
+                (self._recipient, self._sender),
+                (self._sender, self._recipient),
+            )
+            for id, message in by_id(stage.history_of(reader, other)).items()
+            if id not in self._before and self._is_trace(message)
+        ]
+        stage.check(
+            requirement,
+            not stored,
+            f"{refused} is stored",
+            "it stands in no history",
+            stored[0] if stored else "",
+        )
+
+    def _is_trace(self, message: Any) -> bool:
+        shown = json.dumps(message, default=repr)
+        if any(mark in shown for mark in self._marks):
+            return True
+        ours = user_id(part(message, "sender")) == self._sender.id
+        theirs = user_id(part(message, "recipient")) == self._recipient.id
+        return ours and theirs and text(message) == "" and attachment(message) is None
