@@ -132,7 +132,7 @@ class Stage:
     def connect_at_once(self, actor: Actor, transport: Transport = "websocket") -> Connection:
         """A socket that has just heard `connect`, without the time to settle."""
         try:
-            connection = actor.connect(transport)
+            return self.try_to_connect(actor, transport)
         except (Refused, NoAnswer, Unreachable) as error:
             self.need(
                 "CONN-01",
@@ -142,6 +142,10 @@ class Stage:
                 str(error),
             )
             raise AssertionError from error  # need never returns here
+
+    def try_to_connect(self, actor: Actor, transport: Transport = "websocket") -> Connection:
+        """A socket without the time to settle. Raises what `Connection.open` raises."""
+        connection = actor.connect(transport)
         self._connections.append(connection)
         return connection
 
