@@ -113,20 +113,22 @@ def _port(text: str) -> int:
 
 
 def _run(options: Options, secret: str) -> int:
+    from reference_server import users
+    from reference_server.tokens import Tokens
+
+    directory = users.load(options.users or users.SEEDED)
+    tokens = Tokens(secret, directory)
+
     import asyncio
     import logging
 
     from contract import DocumentError, load
-    from reference_server import users
     from reference_server.server import Server
     from reference_server.store import Store
-    from reference_server.tokens import Tokens
 
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
-    directory = users.load(options.users or users.SEEDED)
-    tokens = Tokens(secret, directory)
     try:
         contract = load()
     except DocumentError as error:

@@ -49,12 +49,6 @@ class MethodNotAllowed(Refusal):
     status = 405
 
 
-class UnsupportedMediaType(Refusal):
-    """The body says that it is no JSON in UTF-8."""
-
-    status = 415
-
-
 INTERNAL_ERROR = "Something failed in the server."
 
 

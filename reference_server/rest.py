@@ -35,7 +35,6 @@ from reference_server.errors import (
     Refusal,
     StartError,
     Unauthorized,
-    UnsupportedMediaType,
     error_body,
 )
 from reference_server.origins import CrossOrigin
@@ -245,8 +244,6 @@ def _body_of(contract: Contract) -> type[AbstractRequestBodyValidator]:
         """Decodes and judges a JSON body, once, and leaves it in the scope."""
 
         async def wrap_receive(self, receive: Any, *, scope: dict[str, Any]) -> Any:
-            if self._encoding.lower() not in ("utf-8", "utf8"):
-                raise UnsupportedMediaType("The body must be JSON in UTF-8.")
             operation = contract.operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
             content = await _read(receive)
             if content or self._required:

@@ -104,6 +104,8 @@ class Store:
         from pymongo import AsyncMongoClient
 
         try:
+            if not url.startswith(("mongodb://", "mongodb+srv://")):
+                raise ValueError("pymongo would take it for the name of a host")
             client: Any = AsyncMongoClient(
                 url, tz_aware=True, serverSelectionTimeoutMS=PATIENCE_MS, appname="r2c-server"
             )

@@ -1,0 +1,191 @@
+"""The command as a process: what it prints, how it ends, what it says when it cannot run."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from reference_server.cli import DEVELOPMENT_SECRET, is_loopback, parse, secret_of
+from reference_server.errors import StartError
+
+START_PATIENCE = 20.0  # seconds
+COMMAND = [sys.executable, "-m", "reference_server"]
+ROOT = Path(__file__).parents[2]
+
+Start = Callable[..., "subprocess.Popen[str]"]
+
+
+def environment(**more: str) -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "60", **more}
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Start the command; returns the process and what it announces once it listens."""
+    processes: list[subprocess.Popen[str]] = []
+
+    def begin(*arguments: str, **variables: str) -> tuple[subprocess.Popen[str], Any]:
+        announced = tmp_path / "announced.json"
+        process = subprocess.Popen(
+            [*COMMAND, "--port", "0", "--announce", str(announced), *arguments],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            env=environment(**variables),
+        )
+        processes.append(process)
+        deadline = time.monotonic() + START_PATIENCE
+        while not announced.exists():
+            assert process.poll() is None, process.communicate()[1]
+            assert time.monotonic() < deadline, "the server does not listen"
+            time.sleep(0.01)
+        return process, json.loads(announced.read_text())
+
+    yield begin
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+            process.communicate()
+
+
+def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(
+        [*COMMAND, *arguments],
+        capture_output=True,
+        text=True,
+        timeout=START_PATIENCE,
+        env=environment(**variables),
+    )
+
+
+def test_it_announces_what_a_program_needs(start: Any) -> None:
+    _, announced = start()
+    assert set(announced) == {"url", "secret", "users", "friends"}
+    assert announced["users"][0] == {
+        "_id": "60d0fe4f5311236168a109ca",
+        "userId": "R2C20251109001",
+        "name": "Asha",
+    }
+    assert ["R2C20251109001", "R2C20251109002"] in announced["friends"]
+    assert requests.get(announced["url"], timeout=5).status_code == 404
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
+def test_it_ends_at_once_and_cleanly(start: Any, how: signal.Signals) -> None:
+    process, announced = start()
+    requests.get(f"{announced['url']}/socket.io/?EIO=4&transport=polling", timeout=5)
+    begun = time.monotonic()
+    process.send_signal(how)
+    output, errors = process.communicate(timeout=5)
+    assert process.returncode == 0
+    assert time.monotonic() - begun < 2
+    assert errors == ""
+    assert "Listening on" in output
+
+
+def test_what_it_prints_works_when_pasted(start: Any) -> None:
+    process, announced = start()
+    time_limit = time.monotonic() + 5
+    lines: list[str] = []
+    while "Ctrl-C" not in "".join(lines) and time.monotonic() < time_limit:
+        lines.append(process.stdout.readline())
+    text = "".join(lines)
+    # On a terminal of 60 columns nothing that people copy is wrapped or cut.
+    tokens = [line.split()[-1] for line in lines if line.split()[-1:] and line.count(".") == 2]
+    tokens = [token for token in tokens if token.startswith("ey")]
+    assert len(tokens) == len(announced["users"])
+    headers = {"Authorization": f"Bearer {tokens[1]}"}
+    path = f"/api/messages/{announced['users'][0]['_id']}"
+    assert requests.get(announced["url"] + path, headers=headers, timeout=5).status_code == 200
+    for user in announced["users"]:
+        assert user["_id"] in text
+        assert user["userId"] in text
+    curl = next(line for line in lines if line.startswith("curl "))
+    answer = subprocess.run(
+        ["/bin/sh", "-c", curl], capture_output=True, text=True, timeout=10, check=True
+    )
+    assert json.loads(answer.stdout)["data"]["text"] == "Hello!"
+    assert f'io("{announced["url"]}", {{ query: {{ token: "{tokens[1]}" }} }})' in text
+    assert requests.get(announced["url"] + "/docs/rest/", timeout=5).status_code == 200
+
+
+def test_the_help_is_there_at_once() -> None:
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        helped = run("--help")
+        times.append(time.perf_counter() - begun)
+        assert helped.returncode == 0
+    assert min(times) < 0.3
+
+
+def test_it_listens_within_a_second_or_so(start: Any) -> None:
+    times = []
+    for _ in range(3):
+        begun = time.perf_counter()
+        process, _ = start()
+        times.append(time.perf_counter() - begun)
+        process.send_signal(signal.SIGINT)
+        process.communicate(timeout=5)
+        Path(process.args[-1]).unlink()  # so that the next one is waited for
+    assert min(times) < 2.0  # one second on a core of its own
+
+
+def wrong(tmp_path: Path) -> Iterator[tuple[list[str], str]]:
+    users = tmp_path / "users.yaml"
+    users.write_text("users: [5]")
+    taken = socket.create_server(("127.0.0.1", 0))
+    port = str(taken.getsockname()[1])
+    free = socket.create_server(("127.0.0.1", 0))
+    unreachable = free.getsockname()[1]
+    free.close()
+    yield ["--port", port], f"Cannot listen on 127.0.0.1 port {port}"
+    yield ["--port", "70000"], "70000 is no port"
+    yield ["--users", str(users)], "user 1"
+    yield ["--users", str(tmp_path / "none")], "No such file"
+    yield ["--store", "http://x"], "--store"
+    yield ["--port", "0", "--store", f"mongodb://127.0.0.1:{unreachable}"], "does not answer"
+    yield ["--host", "0.0.0.0"], "--secret"
+    yield ["--secret", "short"], "32 bytes"
+    yield ["--host", "no.such.host.invalid", "--secret", "x" * 32], "Cannot listen"
+    yield ["--port", "0", "--announce", str(tmp_path / "no" / "file")], "Cannot write"
+    yield ["--nonsense"], "--nonsense"
+    taken.close()
+
+
+def test_whatever_is_wrong_is_one_sentence_and_status_2(tmp_path: Path) -> None:
+    for arguments, part in wrong(tmp_path):
+        ended = run(*arguments)
+        assert ended.returncode == 2, arguments
+        assert part in ended.stderr
+        assert ended.stderr.startswith("r2c-server: ")
+        assert ended.stderr.count("\n") == 1, ended.stderr
+
+
+def test_an_open_address_needs_a_secret_of_ones_own() -> None:
+    for host in ("0.0.0.0", "192.168.1.5", "::", "chat.example"):
+        options = parse(["--host", host])
+        with pytest.raises(StartError):
+            secret_of(options, None)
+        with pytest.raises(StartError):
+            secret_of(options, DEVELOPMENT_SECRET)
+        assert secret_of(options, "y" * 32) == "y" * 32
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.5", "::1", "localhost"])
+def test_on_loopback_the_development_secret_is_enough(host: str) -> None:
+    assert is_loopback(host)
+    assert secret_of(parse(["--host", host]), None) == DEVELOPMENT_SECRET
+
+
+def test_an_argument_goes_before_the_variable() -> None:
+    assert secret_of(parse(["--secret", "a" * 32]), "b" * 32) == "a" * 32

@@ -1,0 +1,58 @@
+from typing import Any
+
+import pytest
+
+from contract import load
+from reference_server.errors import Invalid
+from reference_server.payloads import decode, encode, require
+
+REQUEST = load().operations["sendMessage"].request
+BEN = "60d0fe4f5311236168a109cb"
+
+
+def test_unicode_survives_a_round_trip() -> None:
+    text = '👩‍👩‍👧 e\u0301 עברית \n "<script>" \\ \u2028'
+    assert decode(encode({"text": text})) == {"text": text}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"  ", b"{", b"\xff", b"[NaN]", b"-Infinity", b"[" * 100_000, b"1" * 10_000, b'{"a":1}x'],
+)
+def test_what_is_no_json_is_refused(body: bytes) -> None:
+    with pytest.raises(Invalid):
+        decode(body)
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({}, "recipientId is missing."),
+        ({"recipientId": 5, "text": "x"}, "recipientId is not valid: the recipient's ObjectId."),
+        ({"recipientId": BEN, "text": 5}, "text is not valid: string is expected."),
+        (
+            {"recipientId": BEN, "attachment": {"type": "gif", "url": "u"}},
+            "attachment.type is not valid: one of image, video, file is expected.",
+        ),
+        ({"recipientId": BEN, "attachment": {"type": "image"}}, "attachment.url is missing."),
+    ],
+)
+def test_a_violation_is_explained_in_words_of_the_document(value: Any, message: str) -> None:
+    assert REQUEST is not None
+    with pytest.raises(Invalid) as refused:
+        require(REQUEST, value)
+    assert refused.value.message == message
+
+
+def nested(levels: int) -> Any:
+    value: Any = "x"
+    for _ in range(levels):
+        value = {"a": value}
+    return value
+
+
+@pytest.mark.parametrize("value", [b"bytes", {"recipientId": BEN, "text": b"x"}, nested(5000)])
+def test_what_no_schema_can_look_at_is_refused_like_the_rest(value: Any) -> None:
+    assert REQUEST is not None
+    with pytest.raises(Invalid):
+        require(REQUEST, value)
