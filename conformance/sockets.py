@@ -144,12 +144,11 @@ class Connection:
             self._session.send([f"4{codec.Packet(codec.CONNECT, data=data).encode()}"])
         with self._changed:
             self._changed.wait_for(lambda: self._sid or self._close_reason, deadline.left)
-            if self._refusal is not None:
-                raise self._refusal
+            if self._sid is not None:
+                return  # connected, even if it has ended again since
             if self._close_reason is not None:
-                raise Refused("connect", "closed", self._close_reason)
-            if self._sid is None:
-                raise NoAnswer("connect", deadline.seconds)
+                raise self._refusal or Refused("connect", "closed", self._close_reason)
+            raise NoAnswer("connect", deadline.seconds)
 
     # What is sent
 
@@ -256,6 +255,11 @@ class Connection:
     def await_upgrade(self, within: float) -> bool:
         """Waits until the upgrade of "default" is over; whether WebSocket carries it now."""
         return self._session.await_upgrade(within)
+
+    @property
+    def ping_window(self) -> float:
+        """Seconds after which the server takes a client that fell silent for gone."""
+        return self._session.ping_window
 
     @property
     def sid(self) -> str:
