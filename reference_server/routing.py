@@ -4,7 +4,6 @@ Takes the place of Connexion's routing: it reads the path as it was sent, so tha
 its segment, decodes each segment by itself, knows all methods of a path, and answers for the rest.
 """
 
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import unquote
 
@@ -22,7 +21,6 @@ class Routing(SpecMiddleware):  # type: ignore[misc]  # Connexion carries no typ
     def __init__(self, app: Any) -> None:
         self.app = app
         self._routes: list[tuple[tuple[str, ...], dict[str, str], str]] = []
-        self._fixed: dict[tuple[str, ...], list[int]] = {}
 
     def add_api(self, specification: Any, base_path: str | None = None, **_: Any) -> None:
         """Add the paths of a document (called by Connexion)."""
@@ -41,43 +39,34 @@ class Routing(SpecMiddleware):  # type: ignore[misc]  # Connexion carries no typ
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
+        methods, base_path, parameters = self._match(scope["raw_path"])
         method = scope["method"]
-        wanted = "GET" if method == "HEAD" else method
-        allowed: set[str] = set()
-        for methods, base_path, parameters in self._matches(scope["raw_path"]):
-            allowed |= methods.keys()
-            if wanted in methods:
-                scope["path_params"] = parameters
-                extensions = scope.setdefault("extensions", {})
-                extensions[ROUTING_CONTEXT] = {
-                    "api_base_path": base_path,
-                    "operation_id": methods[wanted],
-                }
-                await self.app(scope, receive, send)
-                return
-        if not allowed:
-            raise NotFound("There is nothing at this path.")
-        allowed |= {"OPTIONS"} | ({"HEAD"} if "GET" in allowed else set())
-        headers = {"Allow": ", ".join(sorted(allowed))}
-        if method == "OPTIONS":
-            await send(
-                {
-                    "type": "http.response.start",
-                    "status": 204,
-                    "headers": [(b"allow", headers["Allow"].encode())],
-                }
-            )
-            await send({"type": "http.response.body", "body": b""})
+        operation_id = methods.get("GET" if method == "HEAD" else method)
+        if operation_id is not None:
+            scope["path_params"] = parameters
+            context = {"api_base_path": base_path, "operation_id": operation_id}
+            scope.setdefault("extensions", {})[ROUTING_CONTEXT] = context
+            await self.app(scope, receive, send)
             return
-        raise MethodNotAllowed(f"The method must be one of {headers['Allow']}.", headers=headers)
+        allowed = sorted({*methods, "OPTIONS"} | ({"HEAD"} if "GET" in methods else set()))
+        headers = {"Allow": ", ".join(allowed)}
+        if method != "OPTIONS":
+            raise MethodNotAllowed(
+                f"The method must be one of {headers['Allow']}.", headers=headers
+            )
+        allow = (b"allow", headers["Allow"].encode())
+        await send({"type": "http.response.start", "status": 204, "headers": [allow]})
+        await send({"type": "http.response.body", "body": b""})
 
-    def _matches(self, raw_path: bytes) -> Iterator[tuple[dict[str, str], str, dict[str, str]]]:
+    def _match(self, raw_path: bytes) -> tuple[dict[str, str], str, dict[str, str]]:
+        """Methods, base path and parameters of the path. Raises NotFound where there is none."""
         segments = [unquote(part) for part in raw_path.decode("latin-1").split("/")[1:]]
         for template, methods, base_path in self._routes:
             if len(template) == len(segments):
                 parameters = _fit(template, segments)
                 if parameters is not None:
-                    yield methods, base_path, parameters
+                    return methods, base_path, parameters
+        raise NotFound("There is nothing at this path.")
 
 
 def _fit(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:
