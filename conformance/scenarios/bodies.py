@@ -164,7 +164,8 @@ def wrong_chat_messages(recipient: str, mark: Callable[[], str]) -> Iterator[Wro
 
 def wrong_settings() -> Iterator[Wrong]:
     """Wrong bodies for `updateConversationMetadata`, one flaw each, complete otherwise."""
-    good = dict.fromkeys(FLAGS, False)
+    good: dict[str, Any] = dict.fromkeys(FLAGS, False)
+    value: Any
     for flag in FLAGS:
         for flaw, value in (
             ('the string "true"', "true"),

@@ -52,7 +52,7 @@ class Settings:
         """Sends any body."""
         return self._owner.set(self._other, body)
 
-    def set(self, **fields: Any) -> Body:
+    def store(self, **fields: Any) -> Body:
         """Sets all fields, those not named to false, and returns the entry. Ends the scenario
         where a complete body is not answered 200.
         """
@@ -74,7 +74,7 @@ class Settings:
     @cached_property
     def readable(self) -> bool:
         """Whether a body with one field leaves the others as they were. Changes the settings."""
-        self.set(isPinned=True, isFavorite=True, customRingtone="probe")
+        self.store(isPinned=True, isFavorite=True, customRingtone="probe")
         entry = entry_of(self.put({"isBlocked": False}))
         # One field that was kept is enough: a backend that starts from nothing keeps none.
         return (
@@ -98,21 +98,21 @@ class Settings:
         """
         if self.readable:
             before = {"isPinned": True, "isFavorite": True, "customRingtone": "before"}
-            self.set(**before)
+            self.store(**before)
             deed(PLAIN | {"customRingtone": "after"})
             return set(differing(self.read(isBlocked=False), before))
         if not self._blocking_is_seen(third):
             return None
-        self.set()
+        self.store()
         deed(PLAIN | {"isBlocked": True})
         return set() if self._arrives(third) else {"isBlocked"}
 
     def _blocking_is_seen(self, third: Actor) -> bool:
         try:
-            self.set(isBlocked=True)
+            self.store(isBlocked=True)
             hidden = not self._arrives(third)
         finally:
-            self.set()
+            self.store()
         return hidden and self._arrives(third)
 
     def _arrives(self, third: Actor) -> bool:

@@ -44,7 +44,7 @@ def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> No
     for answer in answers:
         stage.answered("META-01", answer, 200, "A complete body of settings is not answered 200")
     settings = Settings(stage, owner, other)
-    later = [settings.set(), settings.set(isFavorite=True), settings.set()]
+    later = [settings.store(), settings.store(isFavorite=True), settings.store()]
     ids = {
         user_id(entry) for entry in [*map(entry_of, answers), *later] if user_id(entry) is not None
     }

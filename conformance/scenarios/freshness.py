@@ -1,0 +1,28 @@
+"""Whether a message was created just now (D7)."""
+
+import time
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from conformance.http import Exchange
+from conformance.messages import member, moment
+
+TOLERANCE = 60.0
+"""Seconds by which the server's clocks may disagree with each other and with ours."""
+
+
+def is_fresh(message: Any, answer: Exchange | None = None) -> bool:
+    """Whether `createdAt` lies within the tolerance of now: by the answer's Date header where there
+    is one, otherwise by the local clock.
+    """
+    created = moment(member(message, "createdAt"))
+    return created is not None and abs(created - _now(answer)) <= TOLERANCE
+
+
+def _now(answer: Exchange | None) -> float:
+    if answer is not None:
+        try:
+            return parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+        except ValueError:
+            pass
+    return time.time()
