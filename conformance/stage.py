@@ -13,7 +13,7 @@ from conformance.connections import NOBODY_LISTENS
 from conformance.deadlines import Deadline
 from conformance.http import Exchange
 from conformance.judgements import Judgement
-from conformance.messages import member, message_id, same_id, text, unwrapped
+from conformance.messages import by_id, member, message_id, same_id, text, unwrapped
 from conformance.monitors import described, short
 from conformance.sockets import (
     Closed,
@@ -180,14 +180,14 @@ class Stage:
 
     def leave(self, connection: Connection) -> None:
         """Says goodbye and closes."""
-        self.world.step(Step.of_end(connection.actor or "", "close"))
+        self.world.step(Step.of_close(connection.actor or ""))
         connection.close()
 
     def drop(self, connection: Connection) -> None:
         """Cuts the connection without a goodbye. Until the ping timeout, the backend may take its
         user for online.
         """
-        self.world.step(Step.of_end(connection.actor or "", "drop"))
+        self.world.step(Step.of_close(connection.actor or "", dropped=True))
         connection.drop()
         self.world.linger(connection.actor or "", connection.ping_window)
 
@@ -217,7 +217,7 @@ class Stage:
         requirement: str,
         holds: bool,
         summary: str,
-        expected: str = "",
+        expected: Any = "",
         observed: Any = "",
         *,
         level: Level | None = None,
@@ -233,7 +233,7 @@ class Stage:
         self.judged.add(requirement)
         steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
         self.world.enter(
-            Judgement(requirement, holds, summary, expected, shown(observed), level), steps
+            Judgement(requirement, holds, summary, shown(expected), shown(observed), level), steps
         )
         return holds
 
@@ -303,28 +303,43 @@ class Stage:
         return list(messages)
 
     def await_message(
-        self, connection: Connection, id: str | None = None, text: str | None = None, since: int = 0
+        self,
+        connection: Connection,
+        id: str | None = None,
+        text: str | None = None,
+        since: int = 0,
+        within: float | None = None,
     ) -> Received | None:
-        """Waits for a receiveMessage with this id or text; None when the deadline passes."""
+        """Waits for a receiveMessage with this id or text; None when the deadline passes, which is
+        the pace's or `within` seconds away.
+        """
+        seconds = self.pace.delivery if within is None else within
 
         def wanted(args: tuple[Any, ...]) -> bool:
             message = args[0] if args else None
             if id is not None:
                 return same_id(member(message, "_id"), id)
-            return member(message, "text") == text
+            return bool(member(message, "text") == text)
 
-        return connection.wait_for("receiveMessage", wanted, within=self.pace.delivery, since=since)
+        return connection.wait_for("receiveMessage", wanted, within=seconds, since=since)
 
     def history_with(
-        self, reader: Actor, other: Actor, texts: Collection[str]
+        self,
+        reader: Actor,
+        other: Actor,
+        texts: Collection[str] = (),
+        ids: Collection[str | None] = (),
     ) -> list[dict[str, Any]]:
-        """The history once it holds these texts, or as it is when time for them is over: an event
-        may come before what it tells of can be read.
+        """The history once it holds these texts and ids, or as it is when time for them is over:
+        an event may come before what it tells of can be read.
         """
         deadline = Deadline(self.pace.delivery)
         while True:
             messages = self.history_of(reader, other)
-            if set(texts) <= {text(message) for message in messages} or not deadline.left:
+            missing = (
+                set(texts).difference(map(text, messages)) or set(ids) - by_id(messages).keys()
+            )
+            if missing <= {None} or not deadline.left:
                 return messages
             threading.Event().wait(min(LOOK_AGAIN, deadline.left))
 
