@@ -4,6 +4,7 @@ import inspect
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -52,7 +53,7 @@ class ScenarioPlugin:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool:
-        stage: Stage = pyfuncitem.funcargs["stage"]
+        stage = cast(Stage, pyfuncitem.funcargs["stage"])
         ids = declared(pyfuncitem)
         journal = self.world.journal
         journal.note("scenario-started", name=sentence(pyfuncitem), requirements=ids)

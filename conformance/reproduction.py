@@ -10,13 +10,12 @@ import json
 import re
 import shlex
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal, Self
+from typing import Any
 
 from conformance.http import Exchange
 from conformance.redaction import Redactor, variable
-from conformance.sockets import Received, Transport
-from conformance.transports import Packet
+from conformance.sockets import Transport
+from conformance.steps import Step, origin_and_target
 
 SENT_ANYWAY = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "host", "user-agent"}
@@ -29,90 +28,11 @@ LONGEST_ARGUMENT = 100_000
 LONG = 4096
 """Bytes from which on a body is searched for repetitions, so that a megabyte stays one line."""
 
-LONGEST_LINE = 300
-"""Characters of a step in a story."""
-
 REPETITION = re.compile(rb"([^\n\0]{1,12}?)\1{255,}", re.DOTALL)
 """The same few bytes, at least 256 times."""
 
 PLAIN_TARGET = re.compile(rb"[A-Za-z0-9/._~%?=&:@!$'()*+,;-]*")
 """Request targets that curl sends as they stand in a URL."""
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """One thing that was done to a backend, or that came from it, as evidence of a finding."""
-
-    kind: Literal["exchange", "connect", "emit", "raw", "close", "drop", "received"]
-    actor: str | None
-    exchange: Exchange | None = None
-    transport: Transport = "websocket"
-    token: str | None = None  # of a connection, where it is not the actor's own
-    event: str = ""
-    args: tuple[Any, ...] = ()
-    acknowledge: bool = False
-    packet: Packet = ""
-
-    @classmethod
-    def of_exchange(cls, exchange: Exchange) -> Self:
-        """A request and its answer."""
-        return cls("exchange", exchange.actor, exchange=exchange)
-
-    @classmethod
-    def of_connect(cls, actor: str, transport: Transport, token: str | None = None) -> Self:
-        """An actor connects; with a token only where it is not the actor's own."""
-        return cls("connect", actor, transport=transport, token=token)
-
-    @classmethod
-    def of_emit(
-        cls, actor: str, event: str, args: Sequence[Any], acknowledge: bool = False
-    ) -> Self:
-        """An actor emits an event on the connection opened last."""
-        return cls("emit", actor, event=event, args=tuple(args), acknowledge=acknowledge)
-
-    @classmethod
-    def of_raw(cls, actor: str, packet: Packet) -> Self:
-        """An actor sends an Engine.IO packet as it is."""
-        return cls("raw", actor, packet=packet)
-
-    @classmethod
-    def of_close(cls, actor: str, *, dropped: bool = False) -> Self:
-        """An actor says goodbye, or drops off."""
-        return cls("drop" if dropped else "close", actor)
-
-    @classmethod
-    def of_received(cls, actor: str, received: Received) -> Self:
-        """An actor gets an event."""
-        return cls("received", actor, event=received.event, args=received.args)
-
-    def line(self) -> str:
-        """The step as one line of a story, not redacted."""
-        match self.kind:
-            case "exchange" if self.exchange is not None:
-                told = _exchange_line(self.exchange)
-            case "connect":
-                told = f"connects over {self.transport}"
-            case "emit":
-                told = f"emits {self.event}{_json_list(self.args)}"
-            case "raw":
-                told = f"sends the packet {self.packet!r}"
-            case "received":
-                told = f"gets {self.event}{_json_list(self.args)}"
-            case _:
-                told = {"close": "disconnects", "drop": "drops off"}[self.kind]
-        line = f"{self.actor or 'Nobody'}: {told}"
-        return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
-
-
-def _exchange_line(exchange: Exchange) -> str:
-    sent = (exchange.request_body or b"")[:LONGEST_LINE].decode("utf-8", "backslashreplace")
-    came = exchange.error or exchange.status
-    path = _split(exchange.url)[1].decode("utf-8", "backslashreplace")
-    return f"{exchange.method} {path} {sent}{' ' if sent else ''}-> {came}"
-
-
-def _json_list(args: Sequence[Any]) -> str:
-    return "".join(f" {json.dumps(arg, default=repr, ensure_ascii=False)}" for arg in args)
 
 
 def reproduction(steps: Sequence[Step], url: str, redactor: Redactor) -> tuple[str, ...]:
@@ -128,7 +48,7 @@ def reproduction(steps: Sequence[Step], url: str, redactor: Redactor) -> tuple[s
 def curl_line(exchange: Exchange, redactor: Redactor) -> str:
     """A line for sh that sends the same request, byte by byte in target and body."""
     shell = _Shell(redactor)
-    origin, target = _split(exchange.url)
+    origin, target = origin_and_target(exchange.url)
     words = ["curl", "-sS", "-i"]
     if exchange.method == "HEAD":
         words.append("--head")
@@ -156,15 +76,6 @@ def curl_line(exchange: Exchange, redactor: Redactor) -> str:
     if _is_printable(body) and len(body) < LONG:
         return " ".join([*words, "--data-raw", shell.word(body)])
     return f"{shell.output(body)} | {' '.join([*words, '--data-binary', '@-'])}"
-
-
-def _split(url: str) -> tuple[bytes, bytes]:
-    """Origin and request target; not with urllib, which mends what it takes apart."""
-    raw = url.encode("utf-8", "surrogateescape")
-    scheme, _, rest = raw.partition(b"://")
-    slash = re.search(rb"[/?#]", rest)
-    host = rest[: slash.start()] if slash else rest
-    return scheme + b"://" + host, rest[len(host) :] or b"/"
 
 
 def _latin(text: str) -> bytes:
@@ -284,7 +195,7 @@ def socket_snippet(steps: Sequence[Step], url: str, redactor: Redactor) -> str:
     for step in steps:
         script.add(step)
     environment = "".join(f"{name}=… " for name in sorted(script.environment))
-    origin = redactor.text(_split(url)[0].decode())
+    origin = redactor.text(origin_and_target(url)[0].decode())
     prologue = PROLOGUE.format(environment=environment, url=json.dumps(origin))
     return prologue + "".join(f"  {line}\n" for line in script.lines) + EPILOGUE
 
@@ -352,7 +263,7 @@ class _Script:
         }
         fields = ", ".join(f"{js(name)}: {self._string(value)}" for name, value in headers.items())
         body = exchange.request_body
-        path = self._redactor.text(_split(exchange.url)[1].decode("utf-8", "replace"))
+        path = self._redactor.text(origin_and_target(exchange.url)[1].decode("utf-8", "replace"))
         args = [js(exchange.method), js(path), f"{{ {fields} }}"]
         if body is not None and exchange.method not in ("GET", "HEAD"):
             text = body.decode("utf-8") if _is_printable(body) else None

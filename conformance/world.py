@@ -25,8 +25,8 @@ from conformance.monitors import (
 from conformance.pacing import Pace
 from conformance.redaction import Redactor
 from conformance.reproduction import reproduction
-from conformance.steps import Step
 from conformance.sockets import Connection, Received, Transport
+from conformance.steps import Step
 from conformance.target import Target, User
 from conformance.tokens import TokenMint
 from contract import Contract

@@ -17,8 +17,9 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from conformance.http import Exchange, HttpClient
 from conformance.pacing import Pace
 from conformance.redaction import Redactor
-from conformance.reproduction import Step, curl_line, js, reproduction, socket_snippet
+from conformance.reproduction import curl_line, js, reproduction, socket_snippet
 from conformance.sockets import Received
+from conformance.steps import Step
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl"
 BROKEN = "it's 100% \\broken"
