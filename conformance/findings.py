@@ -166,13 +166,18 @@ def failing(outcomes: Iterable[Outcome], strict: bool = False) -> tuple[Finding,
 
 
 def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
-    """One failing finding makes it non-conformant; else an open *must* makes it incomplete."""
+    """One failing finding makes it non-conformant; else an open *must* makes it incomplete.
+
+    A *must* is open as well where only a clause of the requirement is one. An error of the suite
+    leaves the run incomplete at any level: a check that broke has judged nothing.
+    """
     outcomes = tuple(outcomes)
     if failing(outcomes, strict):
         return Verdict.NON_CONFORMANT
     counted = {"must", "should"} if strict else {"must"}
     if any(
-        outcome.status >= Status.UNTESTABLE and outcome.requirement.level in counted
+        outcome.status is Status.ERROR
+        or (outcome.status is Status.UNTESTABLE and outcome.requirement.levels & counted)
         for outcome in outcomes
     ):
         return Verdict.INCOMPLETE
@@ -184,8 +189,8 @@ def without(outcomes: Iterable[Outcome], accepted: frozenset[str]) -> tuple[Outc
     kept = []
     for outcome in outcomes:
         findings = tuple(f for f in outcome.findings if f.fingerprint not in accepted)
-        status = outcome.status
+        status, reason = outcome.status, outcome.reason
         if outcome.findings and not findings and status is Status.FAILED:
-            status = Status.PASSED
-        kept.append(replace(outcome, findings=findings, status=status))
+            status, reason = Status.PASSED, "the baseline accepts its findings"
+        kept.append(replace(outcome, findings=findings, status=status, reason=reason))
     return tuple(kept)

@@ -14,6 +14,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Self
 
+from conformance import commands
+from conformance.commands import CommandError
 from conformance.target import Target, TargetError
 
 START_TIMEOUT = 60.0
@@ -22,10 +24,10 @@ RESET_TIMEOUT = 120.0
 """Seconds a reset command may take."""
 END_TIMEOUT = 5.0
 """Seconds a process may take to end after SIGTERM, before it is killed."""
+LONGEST_TAIL = 10_000
+"""Bytes at the end of a log that are searched for its last line."""
 CHECK_EVERY = 0.05
 """Seconds between two looks at whether a backend answers."""
-TAIL = 20
-"""Lines of a process's output that are shown when it fails."""
 
 
 class ProcessError(Exception):
@@ -35,15 +37,19 @@ class ProcessError(Exception):
 class BackendProcess:
     """A backend in a process group of its own, so that all it started ends with it."""
 
-    def __init__(self, command: list[str], log: Path) -> None:
+    def __init__(self, command: list[str], log: Path, shown: str | None = None) -> None:
         self.command = command
         self.log = log
+        self._shown = f"`{shown or shlex.join(command)}`"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self, ready: Callable[[], bool]) -> None:
-        """Starts the command and waits until `ready`. Raises ProcessError."""
+    def start(self, ready: Callable[[], bool], within: float = START_TIMEOUT) -> None:
+        """Starts the command and waits until `ready`, at most so many seconds.
+
+        A command that ends with status 0 may have put the backend into the background, so it is
+        waited for all the same. Raises ProcessError.
+        """
         self.stop()
-        shown = shlex.join(self.command)
         try:
             with self.log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
@@ -54,15 +60,23 @@ class BackendProcess:
                     start_new_session=True,
                 )
         except OSError as error:
-            raise ProcessError(f"`{shown}` cannot be started: {error.strerror}.") from None
-        deadline = time.monotonic() + START_TIMEOUT
-        while not ready():
-            if (status := self._process.poll()) is not None:
-                raise ProcessError(f"`{shown}` ended with status {status}: {self.last_line()}")
-            if time.monotonic() > deadline:
-                self.stop()
-                raise ProcessError(f"`{shown}` did not answer within {START_TIMEOUT:.0f} s.")
-            threading.Event().wait(CHECK_EVERY)
+            raise ProcessError(f"{self._shown} cannot be started: {error.strerror}.") from None
+        deadline = time.monotonic() + within
+        try:
+            while not ready():
+                if status := self._process.poll():
+                    raise ProcessError(
+                        f"{self._shown} ended with status {status}: {self.last_line()}"
+                    )
+                if time.monotonic() > deadline:
+                    raise ProcessError(
+                        f"{self._shown} did not answer within {within:.0f} s; the last it "
+                        f"printed: {self.last_line()}"
+                    )
+                threading.Event().wait(CHECK_EVERY)
+        except BaseException:
+            self.stop()
+            raise
 
     @property
     def ended(self) -> int | None:
@@ -74,17 +88,21 @@ class BackendProcess:
         process, self._process = self._process, None
         if process is None:
             return
-        for how in (signal.SIGTERM, signal.SIGKILL):
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, how)
-            with suppress(subprocess.TimeoutExpired):
-                process.wait(END_TIMEOUT)
-                break
+        _signal(process.pid, signal.SIGTERM)
+        deadline = time.monotonic() + END_TIMEOUT
+        while process.poll() is None or _signal(process.pid, 0):
+            if time.monotonic() > deadline:
+                _signal(process.pid, signal.SIGKILL)
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(END_TIMEOUT)
+                return
+            threading.Event().wait(CHECK_EVERY)
 
     def last_line(self) -> str:
         """The last line the process printed."""
-        with suppress(OSError):
-            lines = self.log.read_text(errors="replace").strip().splitlines()
+        with suppress(OSError), self.log.open("rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - LONGEST_TAIL))
+            lines = log.read().decode("utf-8", "replace").strip().splitlines()
             if lines:
                 return lines[-1].strip()
         return "it printed nothing"
@@ -96,22 +114,28 @@ class BackendProcess:
         self.stop()
 
 
+def _signal(group: int, number: int) -> bool:
+    """Signals a process group, with 0 only asks for it; whether it still has a member."""
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # a member that became another user
+        return True
+    return True
+
+
 def reset(command: str) -> None:
     """Runs the target file's reset command to its end. Raises ProcessError."""
     try:
-        done = subprocess.run(  # noqa: S602  a shell line of the user's own target file
-            command, shell=True, capture_output=True, text=True, timeout=RESET_TIMEOUT
-        )
-    except subprocess.TimeoutExpired:
-        raise ProcessError(f"`{command}` did not end within {RESET_TIMEOUT:.0f} s.") from None
-    if done.returncode:
-        lines = (done.stderr or done.stdout).strip().splitlines() or ["it printed nothing"]
-        raise ProcessError(f"`{command}` ended with status {done.returncode}: {lines[-1]}")
+        commands.run(command, RESET_TIMEOUT)
+    except CommandError as error:
+        raise ProcessError(f"[process] reset `{command}` {error}.") from None
 
 
 def shell_process(command: str, log: Path) -> BackendProcess:
     """The process of a `start` command, which is a shell line."""
-    return BackendProcess(["/bin/sh", "-c", f"exec {command}"], log)
+    return BackendProcess(["/bin/sh", "-c", command], log, shown=command)
 
 
 def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
@@ -119,21 +143,24 @@ def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
 
     Raises ProcessError when it does not come up.
     """
-    announcement = Path(tempfile.mkdtemp(dir=folder)) / "reference-server.json"
-    process = BackendProcess(
-        [
-            sys.executable,
-            "-m",
-            "reference_server",
-            "--port",
-            "0",
-            "--announce",
-            str(announcement),
-        ],
-        folder / "reference-server.log",
-    )
-    process.start(announcement.exists)
-    content = json.loads(announcement.read_text(encoding="utf-8"))
+    # The announcement holds the secret, so it does not stay in the folder.
+    with tempfile.TemporaryDirectory() as private:
+        announcement = Path(private) / "reference-server.json"
+        process = BackendProcess(
+            [
+                sys.executable,
+                "-m",
+                "reference_server",
+                "--port",
+                "0",
+                "--announce",
+                str(announcement),
+            ],
+            folder / "reference-server.log",
+            shown="the reference server",
+        )
+        process.start(announcement.exists)
+        content = json.loads(announcement.read_text(encoding="utf-8"))
     try:
         target = Target.of(
             {

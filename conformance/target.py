@@ -2,14 +2,16 @@
 
 import difflib
 import itertools
+import math
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date, time
 from pathlib import Path
 from typing import Any, Self
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
 _KEYS = {
@@ -22,6 +24,11 @@ _KEYS = {
     "requirements": {"off"},
 }
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
+_TOKEN = re.compile(r"[!-~]+")
+_TIMES = {"exp", "iat", "nbf"}
+"""Claims that the suite sets itself."""
+SYMMETRIC = ("HS256", "HS384", "HS512")
+"""Algorithms whose tokens can be made by anyone who knows the secret."""
 FEWEST_USERS = 3
 
 
@@ -53,7 +60,8 @@ class Auth:
 
     secret: str | None = field(default=None, repr=False)
     algorithm: str = "HS256"
-    claims: Mapping[str, str] = field(default_factory=lambda: {"id": "{_id}"})
+    claims: Mapping[str, Any] = field(default_factory=lambda: {"id": "{_id}"})
+    """A JSON object; placeholders may stand in any string of it."""
     token_command: str | None = None
 
 
@@ -86,12 +94,13 @@ class Target:
         Raises TargetError.
         """
         try:
-            content = tomllib.loads(file.read_text(encoding="utf-8"))
+            # Editors on Windows begin a file with a byte order mark.
+            content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
         except OSError as error:
             raise TargetError(f"{file}: {error.strerror or 'cannot be read'}.") from None
         except UnicodeDecodeError as error:
             raise TargetError(f"{file}: byte {error.start} is not UTF-8.") from None
-        except tomllib.TOMLDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise TargetError(f"{file} is no TOML: {error}.") from None
         try:
             return cls.of(content, url)
@@ -121,15 +130,16 @@ def checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
-    if not usable:
+    if not usable or any(character.isspace() or not character.isprintable() for character in url):
         raise TargetError(
             f"{url!r} is no URL of a backend; it has to look like http://localhost:5000."
         )
-    if parts.query or parts.fragment or parts.username is not None:
+    if "?" in url or "#" in url or "@" in parts.netloc:
         raise TargetError(f"the URL {url!r} may hold scheme, host, port and path, nothing else.")
-    return url.rstrip("/")
+    return urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
 
 
 def _check_keys(section: str, table: Mapping[str, Any]) -> None:
@@ -177,9 +187,18 @@ def _secret(value: str | None, place: str) -> str | None:
     if value is None or not value.startswith("env:"):
         return value
     name = value.removeprefix("env:")
+    if not name:
+        raise TargetError(f"{place} has to name an environment variable after env:.")
     if not os.environ.get(name):
         raise TargetError(f"{place} names the environment variable {name}, which is not set.")
     return os.environ[name]
+
+
+def checked_token(token: str) -> str:
+    """The token, if it can stand in a header. Raises ValueError; the message is half a sentence."""
+    if not _TOKEN.fullmatch(token):
+        raise ValueError("is no token: it has to be visible ASCII characters without white space")
+    return token
 
 
 def _users(entries: object) -> tuple[User, ...]:
@@ -202,6 +221,10 @@ def _users(entries: object) -> tuple[User, ...]:
             )
         place = f"[[users]] number {number} token"
         token = _secret(_optional_text(entry, "token", place), place)
+        try:
+            token = checked_token(token) if token is not None else None
+        except ValueError as error:
+            raise TargetError(f"{place} {error}.") from None
         users.append(User(entry["_id"].lower(), entry["userId"], entry["name"], token))
     for what, values in (
         ("_id", [user.id for user in users]),
@@ -218,13 +241,8 @@ def _auth(table: Mapping[str, Any], users: tuple[User, ...]) -> Auth:
     claims = table.get("claims", {"id": "{_id}"})
     if not isinstance(claims, dict):
         raise TargetError('[auth] claims has to be a table such as { id = "{_id}" }.')
-    for name, template in claims.items():
-        for placeholder in _PLACEHOLDER.findall(template) if isinstance(template, str) else ():
-            if placeholder not in ("_id", "userId", "name"):
-                raise TargetError(
-                    f"[auth] claims: {name} uses {{{placeholder}}}; known are {{_id}}, {{userId}} "
-                    "and {name}."
-                )
+    for name, value in claims.items():
+        _check_claim(name, value)
     if secret and command:
         raise TargetError("[auth] has both secret and token_command; keep one of them.")
     without_token = [user.name for user in users if user.token is None]
@@ -234,7 +252,7 @@ def _auth(table: Mapping[str, Any], users: tuple[User, ...]) -> Auth:
             "token_command, or a token for each user."
         )
     algorithm = table.get("algorithm", "HS256")
-    if algorithm not in ("HS256", "HS384", "HS512"):
+    if algorithm not in SYMMETRIC:
         raise TargetError(
             f"[auth] algorithm {algorithm!r} cannot be minted from a secret; use HS256, HS384 or "
             "HS512, or token_command."
@@ -242,17 +260,52 @@ def _auth(table: Mapping[str, Any], users: tuple[User, ...]) -> Auth:
     return Auth(secret, algorithm, claims, command)
 
 
+def _check_claim(name: str, claim: Any) -> None:
+    if name in _TIMES:
+        raise TargetError(f"[auth] claims: {name} is set by the suite; leave it out.")
+    if name == "iss" and not isinstance(claim, str):
+        raise TargetError("[auth] claims: iss has to be a text.")
+    for value in _leaves(claim):
+        if isinstance(value, date | time) or (
+            isinstance(value, float) and not math.isfinite(value)
+        ):
+            raise TargetError(f"[auth] claims: {name} holds {value}, which JSON cannot.")
+        for placeholder in _PLACEHOLDER.findall(value) if isinstance(value, str) else ():
+            if placeholder not in ("_id", "userId", "name"):
+                raise TargetError(
+                    f"[auth] claims: {name} uses {{{placeholder}}}; known are {{_id}}, {{userId}} "
+                    "and {name}."
+                )
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    """Everything in a TOML value that is neither a table nor an array."""
+    match value:
+        case dict():
+            for item in value.values():
+                yield from _leaves(item)
+        case list():
+            for item in value:
+                yield from _leaves(item)
+        case _:
+            yield value
+
+
 def _friends(table: Mapping[str, Any], users: tuple[User, ...]) -> frozenset[frozenset[str]]:
     pairs = table.get("pairs", [])
-    names = {user.public_id: user.id for user in users} | {user.id: user.id for user in users}
+    by_id = {user.id: user.id for user in users}
+    by_public_id = {user.public_id: user.id for user in users}
     friends = set()
     for pair in pairs if isinstance(pairs, list) else [None]:
-        if not isinstance(pair, list) or len(pair) != 2 or pair[0] == pair[1]:
+        if not isinstance(pair, list) or not all(isinstance(name, str) for name in pair):
             raise TargetError("[friends] pairs has to be a list of pairs of two users' userIds.")
-        for name in pair:
-            if name not in names:
-                raise TargetError(f"[friends] pairs names {name!r}, who is not in [[users]].")
-        friends.add(frozenset(names[name] for name in pair))
+        ids = {by_public_id.get(name) or by_id.get(name.lower()) for name in pair}
+        if None in ids:
+            unknown = next(n for n in pair if n not in by_public_id and n.lower() not in by_id)
+            raise TargetError(f"[friends] pairs names {unknown!r}, who is not in [[users]].")
+        if len(pair) != 2 or len(ids) != 2:
+            raise TargetError(f"[friends] pairs holds {pair!r}, which is no pair of two users.")
+        friends.add(frozenset(id for id in ids if id is not None))
     return frozenset(friends)
 
 

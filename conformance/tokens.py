@@ -3,20 +3,24 @@
 import base64
 import json
 import shlex
-import subprocess
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import jwt
 
-from conformance.target import Target, TargetError, User
+from conformance import commands
+from conformance.commands import CommandError
+from conformance.target import SYMMETRIC, Target, TargetError, User, checked_token
 
-LIFETIME = 3600.0
+LIFETIME = 6 * 3600.0
 """Seconds that a minted token is valid; longer than any run."""
 CLOCK_SKEW = 60.0
 """Seconds by which a token's `iat` lies back, so that a backend whose clock is behind takes it."""
+SOON = 3600.0
+"""Seconds until a token that is not yet valid becomes valid."""
 EXPIRED = 600.0
 """Seconds since an expired token ran out; the contract asks for five minutes at least (AUTH-04)."""
 COMMAND_TIMEOUT = 30.0
@@ -68,18 +72,26 @@ class TokenMint:
         return self._signed(user, iat=now - LIFETIME - EXPIRED, exp=now - EXPIRED)
 
     def not_yet_valid(self, user: User) -> str:
-        """A token whose time comes in an hour. Raises NoToken."""
-        return self._signed(user, nbf=time.time() + LIFETIME)
+        """A token whose time begins in an hour. Raises NoToken."""
+        now = time.time()
+        return self._signed(user, iat=now - CLOCK_SKEW, nbf=now + SOON, exp=now + LIFETIME)
 
     def wrong_key(self, user: User) -> str:
         """A token with the right claims, signed with a key that is not the backend's."""
-        key = "this-is-not-the-key-of-the-backend-under-test"
-        return jwt.encode(dict(self._claims(user)), key, algorithm="HS256")
+        claims = self._claims(user)
+        algorithm = jwt.get_unverified_header(self.valid(user)).get("alg")
+        return jwt.encode(
+            dict(claims),
+            "this-is-not-the-key-of-the-backend-under-test-" * 2,
+            algorithm=algorithm if algorithm in SYMMETRIC else "HS256",
+        )
 
-    def unsigned(self, user: User, algorithm: str) -> str:
-        """A token with the right claims, no signature, and `algorithm` (a spelling of none)."""
+    def unsigned(self, user: User, algorithm: str, signature: str = "") -> str:
+        """A token with the right claims, `algorithm` (a spelling of none), and no signature or one
+        that means nothing.
+        """
         header = _part({"alg": algorithm, "typ": "JWT"})
-        return f"{header}.{_part(self._claims(user))}."
+        return f"{header}.{_part(self._claims(user))}.{signature}"
 
     def altered(self, user: User, other: User) -> str:
         """A valid token of `user` whose claims were replaced by `other`'s after signing."""
@@ -97,7 +109,7 @@ class TokenMint:
 
     def _made(self, user: User) -> str:
         if self._target.auth.token_command:
-            return _run(user.fill(self._target.auth.token_command))
+            return _run(self._target.auth.token_command, user)
         now = time.time()
         return self._signed(user, iat=now - CLOCK_SKEW, exp=now + LIFETIME)
 
@@ -106,9 +118,11 @@ class TokenMint:
         if not auth.secret:
             raise NoToken("a token with times of its own needs [auth] secret")
         claims = {name: _filled(user, value) for name, value in auth.claims.items()}
-        claims |= {"exp": int(time.time() + LIFETIME)}
         claims |= {name: int(value) for name, value in times.items()}
-        return jwt.encode(claims, auth.secret, algorithm=auth.algorithm)
+        with warnings.catch_warnings():
+            # A short secret is the backend's affair, not something to tell on every run.
+            warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
+            return jwt.encode(claims, auth.secret, algorithm=auth.algorithm)
 
     def _parts(self, user: User) -> list[str]:
         parts = self.valid(user).split(".")
@@ -136,25 +150,25 @@ def _filled(user: User, value: Any) -> Any:
         return user.fill(value)
     if isinstance(value, dict):
         return {key: _filled(user, item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_filled(user, item) for item in value]
     return value
 
 
-def _run(command: str) -> str:
-    """The last line that a token command prints. Raises TargetError."""
+def _run(command: str, user: User) -> str:
+    """The last line that a token command prints for a user. Raises TargetError."""
+    place = f"[auth] token_command {command!r}"
     try:
-        done = subprocess.run(  # noqa: S603  the command is the user's own, from the target file
-            shlex.split(command), capture_output=True, text=True, timeout=COMMAND_TIMEOUT
-        )
-    except (OSError, ValueError) as error:
-        raise TargetError(f"[auth] token_command {command!r} cannot be run: {error}.") from None
-    except subprocess.TimeoutExpired:
-        raise TargetError(
-            f"[auth] token_command {command!r} did not end within {COMMAND_TIMEOUT:.0f} s."
-        ) from None
-    lines = done.stdout.strip().splitlines()
-    if done.returncode or not lines:
-        last = (done.stderr.strip().splitlines() or ["it printed nothing"])[-1]
-        raise TargetError(
-            f"[auth] token_command {command!r} ended with status {done.returncode}: {last}"
-        )
-    return lines[-1].strip()
+        # First the words, then the values: a name may hold spaces and quotes.
+        words = [user.fill(word) for word in shlex.split(command)]
+        lines = commands.run(words, COMMAND_TIMEOUT).lines
+    except ValueError as error:
+        raise TargetError(f"{place} cannot be read: {error}.") from None
+    except CommandError as error:
+        raise TargetError(f"{place} {error}.") from None
+    if not lines:
+        raise TargetError(f"{place} printed nothing; its last line has to be the token.")
+    try:
+        return checked_token(lines[-1])
+    except ValueError as error:
+        raise TargetError(f"{place} printed a last line that {error}.") from None

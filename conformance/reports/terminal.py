@@ -12,6 +12,7 @@ from rich.text import Text
 
 from conformance.findings import Finding, Outcome, Status, Verdict
 from conformance.journal import Note
+from conformance.printable import printable
 from conformance.report import Report
 from contract import GROUPS
 
@@ -181,11 +182,3 @@ def _verdict(report: Report, broken: int, warned: int) -> Text:
             parts.append(f"{count} {what}")
     line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
     return line.append(f"  {', '.join(parts)}", style="default")
-
-
-def printable(text: str) -> str:
-    """The text with control characters spelt out: a backend must not steer the terminal."""
-    return "".join(
-        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
-        for character in text
-    )

@@ -1,0 +1,14 @@
+"""Text from outside, made fit for a terminal: a backend or a file must not steer it."""
+
+
+def printable(text: str) -> str:
+    """The text with control characters, line breaks excepted, spelt out."""
+    return "".join(
+        character if character.isprintable() or character == "\n" else ascii(character)[1:-1]
+        for character in text
+    )
+
+
+def one_line(text: str) -> str:
+    """The text on a single line, with control characters spelt out."""
+    return printable(" ".join(text.split()))
