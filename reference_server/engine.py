@@ -24,6 +24,9 @@ log = logging.getLogger("reference_server.engine")
 
 TRANSPORTS = ("polling", "websocket")
 LARGEST_POLL = 10_000  # packets in one HTTP body; the body itself is bounded in bytes
+MOST_WAITING_OUT = 5_000  # packets for a client that does not read them
+MOST_WAITING_IN = 100  # messages of a client that sends faster than they are handled
+HANG_UP_AFTER = 2.0  # seconds that what is queued gets to leave once a session has ended
 
 
 def refusal(message: str) -> dict[str, Any]:
@@ -41,6 +44,14 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
 
     connected: bool
     polling = False  # whether a GET waits for packets
+    connection: "WebSocket | None" = None
+
+    async def send(self, pkt: packet.Packet) -> None:
+        """Queue a packet, or end the session of a client that reads nothing."""
+        if self.queue.qsize() < MOST_WAITING_OUT:
+            await super().send(pkt)
+        else:
+            await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
 
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a GET: a poll, or the beginning of a WebSocket."""
@@ -67,12 +78,16 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
         if not self.closed and not self.closing:
             await super().close(wait=False, abort=abort, reason=reason)
             self.queue.put_nowait(None)
+            if self.connection is not None:
+                # The writer says goodbye, unless it waits for a client that does not read.
+                asyncio.get_running_loop().call_later(HANG_UP_AFTER, self.connection.hang_up)
 
     async def _websocket_handler(self, connection: "WebSocket") -> None:
         if self.connected and not await self._upgrade(connection):
             await connection.close()
             return
         self.connected = self.upgraded = True
+        self.connection = connection
         writer = asyncio.create_task(self._write(connection))
         reason = self.server.reason.TRANSPORT_CLOSE
         try:
@@ -138,7 +153,14 @@ class WebSocket:
             raise OSError("the WebSocket is closed") from error
 
     async def close(self) -> None:
+        """Say goodbye; Tornado hangs up when that is not answered within some seconds."""
         self._handler.close()
+
+    def hang_up(self) -> None:
+        """Close the TCP connection, whatever waits to be written to it."""
+        connection: Any = self._handler.ws_connection
+        if connection is not None and connection.stream is not None:
+            connection.stream.close()
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -246,7 +268,7 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
 
     def initialize(self, engine: Engine) -> None:
         self.engine = engine
-        self.incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue()
+        self.incoming: asyncio.Queue[str | bytes | None] = asyncio.Queue(MOST_WAITING_IN)
 
     def set_default_headers(self) -> None:
         self.clear_header("Server")
@@ -276,11 +298,11 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
         self.set_nodelay(True)  # Nagle's algorithm would hold every message back by some 40 ms
         self.engine.serve(self.engine.handle_request(self))
 
-    def on_message(self, message: str | bytes) -> None:
-        self.incoming.put_nowait(message)
+    async def on_message(self, message: str | bytes) -> None:
+        await self.incoming.put(message)  # Tornado reads on when this returns
 
     def on_close(self) -> None:
-        self.incoming.put_nowait(None)
+        self.engine.serve(self.incoming.put(None))
 
     def on_connection_close(self) -> None:
         super().on_connection_close()

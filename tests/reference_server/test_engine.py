@@ -254,3 +254,22 @@ def test_nothing_is_logged_when_sockets_close_while_the_server_writes(
         for _ in range(20):
             asha.until("43")
     assert [each for each in caplog.records if each.levelname in ("ERROR", "CRITICAL")] == []
+
+
+def test_a_client_that_reads_nothing_is_cut_off_and_the_others_are_served(
+    server: RunningServer,
+    connect: Any,
+    rest: Any,
+    people: list[User],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("reference_server.engine.MOST_WAITING_OUT", 50)
+    monkeypatch.setattr("reference_server.engine.HANG_UP_AFTER", 0.05)
+    friend, deaf = connect(people[8]), connect(people[9])
+    assert friend.received("userStatus")["isOnline"] is True
+    text = "x" * 100_000
+    body = {"recipientId": people[9].id, "text": text}
+    for _ in range(150):  # more than the buffers of the system hold
+        assert rest("POST", "/api/messages/send", people[0], json=body).status_code == 201
+    assert friend.received("userStatus")["isOnline"] is False
+    assert deaf.closes() < PATIENCE
