@@ -27,7 +27,6 @@ class ScenarioPlugin:
     def __init__(self, world: World) -> None:
         self.world = world
         self.stop: str | None = None
-        self.total = 0
 
     def after(self, stage: Stage) -> None:
         """Called after each scenario; a run overrides it to look after the backend."""
@@ -42,7 +41,7 @@ class ScenarioPlugin:
         wanted = [item for item in items if any(map(self.world.ledger.knows, declared(item)))]
         config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
         items[:] = wanted
-        self.total = len(wanted)
+        self.world.journal.note("scenarios-collected", total=len(wanted))
 
     @pytest.fixture
     def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:

@@ -113,6 +113,9 @@ class World:
         with self._lock:
             self.last_stimuli.append(self.redactor.text(step.line()))
             listeners = list(self._listeners)
+        if step.exchange is None:
+            # An exchange has a note of its own, with what came of it.
+            self.journal.note(step.kind, actor=step.actor, what=step.line())
         for listener in listeners:
             listener(step)
 

@@ -30,6 +30,7 @@ def fuzz(world: World, profile: Profile, lives: Callable[[], bool]) -> Tally:
     )
     events = EventFuzzing(sender, others[:LISTENERS], generator, lives)
     total = Tally()
+    world.journal.note("fuzzing-started", what="requests and payloads from the documents")
     jobs = ((rest.run, profile.examples), (events.run, profile.payloads))
     for (run, examples), share in Budget(profile.fuzzing_s).shared(jobs):
         tally = run(Plan(examples, world.seed), share.left)
