@@ -35,7 +35,7 @@ LONGEST_EVIDENCE = 12
 """Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
 
 LOOK_AGAIN = 0.02
-"""Seconds between two readings of a history that is not there yet."""
+"""Seconds between two looks at something that is not there yet."""
 
 
 class Blocked(Exception):

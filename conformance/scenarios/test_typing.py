@@ -1,0 +1,195 @@
+"""Typing as events (notes, section 4.2)."""
+
+from collections.abc import Callable, Iterator
+
+from conformance.messages import member, message_id, same_id
+from conformance.scenarios import requirement
+from conformance.scenarios.intruders import claims, liars
+from conformance.scenarios.lifeline import Lifeline
+from conformance.scenarios.payloads import Payload, invalid_notices
+from conformance.sockets import Connection, Received
+from conformance.stage import Stage
+from conformance.world import Actor
+
+STATES = (("typing", True), ("stopTyping", False))
+"""The events, in the order in which a client sends them, and what they say."""
+
+
+def tells(typist: Actor, state: bool) -> Callable[[tuple[object, ...]], bool]:
+    """Tells the arguments of a typingStatus that says this about this user."""
+    return lambda args: (
+        bool(args)
+        and same_id(member(args[0], "senderId"), typist.id)
+        and member(args[0], "isTyping") is state
+    )
+
+
+def notices(connection: Connection, since: int, *typists: Actor) -> Iterator[Received]:
+    """What a socket has heard about the typing of these users."""
+    for one in connection.received("typingStatus", since):
+        if any(tells(typist, state)(one.args) for typist in typists for _, state in STATES):
+            yield one
+
+
+def confirmed(look: Callable[[], list[Received]]) -> Received | None:
+    """What is seen again when it is looked for a second time. An event that was still on its way
+    from before, or that a backend sends of itself when typing times out, does not come twice.
+    """
+    return next(iter(look()), None) and next(iter(look()), None)
+
+
+@requirement("TYPE-01", "TYPE-02")
+def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
+    typist, recipient, _ = stage.cast()
+    others = stage.bystanders(typist, recipient)
+    second, typing, receiving, *watching = stage.connect(typist, typist, recipient, *others)
+
+    def strays() -> list[Received]:
+        marks = [connection.mark() for connection in (typing, second, *watching)]
+        for event, state in STATES:
+            since = receiving.mark()
+            stage.emit(typing, event, {"recipientId": recipient.id}, acknowledge=True)
+            told = receiving.wait_for(
+                "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
+            )
+            stage.check(
+                "TYPE-01",
+                told is not None,
+                f"{event} does not reach the recipient as typingStatus",
+                {"senderId": typist.id, "isTyping": state},
+                receiving.received("typingStatus", since)
+                or f"nothing within {stage.pace.delivery:.0f} s",
+            )
+        stage.fence(typing, typist, *zip(watching, others, strict=True))
+        stage.settle(typing, second)
+        return [
+            stray
+            for connection, since in zip((typing, second, *watching), marks, strict=True)
+            for stray in notices(connection, since, typist, recipient)
+        ]
+
+    stray = confirmed(strays)
+    stage.check(
+        "TYPE-02",
+        stray is None,
+        "Somebody else than the recipient is told that a user is typing",
+        "typingStatus for the recipient alone",
+        stray or "",
+    )
+
+
+@requirement("TYPE-03")
+def test_invalid_notices_reach_nobody(stage: Stage) -> None:
+    typist, recipient, third = stage.cast()
+    (watching,) = stage.connect(third)
+    line = Lifeline(stage, "TYPE-03", typist, recipient)
+
+    def strays(state: bool, since: dict[int, int]) -> list[Received]:
+        sockets = (line.witness, watching, *line.sockets)
+        stage.fence(line.socket, typist, (watching, third))
+        stage.settle(*sockets)
+        return [
+            one
+            for socket in sockets
+            for one in notices(socket, since.get(id(socket), 0), typist)
+            if member(one.args[0], "isTyping") is state
+        ]
+
+    def now() -> dict[int, int]:
+        return {id(it): it.mark() for it in (line.witness, watching, *line.sockets)}
+
+    for event, state in STATES:
+        volleys = list(invalid_notices(event, recipient.id, stage.unknown_id()))
+        announce(stage, line, typist, recipient, not state)
+        since = now()
+        for volley in volleys:
+            line.fire(event, volley)
+        stage.check("TYPE-03", True, "")
+        if not strays(state, since):
+            continue
+        # One by one, to tell which it was, and that it was no event from before.
+        for payload in (payload for _, payloads in volleys for payload in payloads):
+            announce(stage, line, typist, recipient, not state)
+            since = now()
+            line.fire(event, (payload.flaw, [payload]))
+            seen = strays(state, since)
+            stage.check(
+                "TYPE-03",
+                not seen,
+                f"{event} with {payload.flaw} is told to somebody",
+                "no typingStatus",
+                seen[0] if seen else "",
+                evidence=payload.steps(event, typist.name),
+            )
+
+
+def announce(stage: Stage, line: Lifeline, typist: Actor, recipient: Actor, state: bool) -> None:
+    """Says what the next event is not, so that a backend that tells only of changes would tell."""
+    event = next(name for name, says in STATES if says is state)
+    since = line.witness.mark()
+    line.send(event, Payload("", ({"recipientId": recipient.id},)))
+    if state:
+        line.witness.wait_for(
+            "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
+        )
+
+
+@requirement("TYPE-04")
+def test_the_token_alone_says_who_types(stage: Stage) -> None:
+    typist, recipient, other = stage.cast()
+    typing, receiving, watching = stage.connect(typist, recipient, other)
+
+    def lies(where: str, say: Callable[[str, dict[str, object]], object]) -> None:
+        since = receiving.mark(), watching.mark(), typing.mark()
+        for event, _ in STATES:
+            for claim in claims(other):
+                say(event, {**claim, "recipientId": recipient.id})
+        say("sendMessage", {"recipientId": recipient.id, "text": (text := stage.text("typed"))})
+        stage.await_message(receiving, text=text)
+        stage.settle(receiving, watching)
+        lie = next(
+            (
+                one
+                for socket, mark in zip((receiving, watching, typing), since, strict=True)
+                for one in notices(socket, mark, other)
+            ),
+            None,
+        )
+        stage.check(
+            "TYPE-04",
+            lie is None,
+            f"Somebody else is taken for the one who types because of {where}",
+            f"senderId {typist.id}, to whom the token belongs",
+            lie or "",
+        )
+
+    lies("a field of the payload", lambda event, body: stage.emit(typing, event, body))
+    for where, liar in liars(stage, typist, other):
+        lies(where, liar.say)
+
+
+@requirement("TYPE-05")
+def test_typing_stores_nothing(stage: Stage) -> None:
+    typist, recipient, _ = stage.cast()
+    typing, receiving = stage.connect(typist, recipient)
+
+    def left_behind() -> list[object]:
+        before = set(map(message_id, stage.history_of(typist, recipient)))
+        for event, _ in STATES:
+            for body in ({}, {"text": stage.text(event)}):
+                stage.emit(typing, event, {"recipientId": recipient.id, **body})
+        stage.fence(typing, typist, (receiving, recipient))
+        return [
+            one
+            for one in stage.history_of(typist, recipient)
+            if message_id(one) not in before and not str(member(one, "text")).startswith("fence ")
+        ]
+
+    stored = left_behind() and left_behind()
+    stage.check(
+        "TYPE-05",
+        not stored,
+        "Typing leaves something in the history",
+        "the history as it was",
+        stored,
+    )
