@@ -38,7 +38,7 @@ def refused(stage: Stage, actor: Actor, other: Actor) -> Iterator[Credentials]:
     yield Credentials("AUTH-01", "no Authorization header", None)
     possible: set[str] = set()
     missing: dict[str, str] = {}
-    for requirement, name, make in _tokens(stage, actor.user, other.user):
+    for requirement, name, make in broken_tokens(stage, actor.user, other.user):
         try:
             token = make()
         except (NoToken, TargetError) as error:
@@ -60,7 +60,12 @@ def refused(stage: Stage, actor: Actor, other: Actor) -> Iterator[Credentials]:
     yield Credentials("AUTH-06", "a valid token without a scheme", valid, "should")
 
 
-def _tokens(stage: Stage, user: User, other: User) -> Iterator[tuple[str, str, Callable[[], str]]]:
+def broken_tokens(
+    stage: Stage, user: User, other: User
+) -> Iterator[tuple[str, str, Callable[[], str]]]:
+    """Tokens that name `user` and let nobody in: the requirement that refuses one, what it is, and
+    how to make it, which raises NoToken or TargetError where the target gives no way to.
+    """
     mint = stage.world.mint
     yield "AUTH-02", "an empty token", lambda: ""
     yield "AUTH-02", "the word undefined for a token", lambda: "undefined"
