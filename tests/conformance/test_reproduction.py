@@ -201,15 +201,8 @@ def test_steps_tell_a_story():
 # The script
 
 
-NODE = shutil.which("node")
-MODULES = os.environ.get("R2C_NODE_MODULES", "")
-
-
-@pytest.fixture
-def node() -> str:
-    if NODE is None or not (Path(MODULES) / "socket.io-client").is_dir():
-        pytest.skip("needs node, and R2C_NODE_MODULES naming a folder with socket.io-client in it")
-    return NODE
+MODULES = Path(__file__).parents[1] / "clients" / "node_modules"
+needs_client = pytest.mark.needs("socket.io-client")
 
 
 class Quiet(WSGIRequestHandler):
@@ -263,18 +256,19 @@ def socket_server() -> Iterator[tuple[str, list[tuple[object, ...]]]]:
         thread.join(5)
 
 
-def run_node(node: str, script: str, folder: Path) -> str:
+def run_node(script: str, folder: Path) -> str:
     (folder / "repeat.js").write_text(script)
     (folder / "node_modules").symlink_to(MODULES)
     done = subprocess.run(
-        [node, "repeat.js"], cwd=folder, check=True, timeout=60, text=True, capture_output=True,
+        ["node", "repeat.js"], cwd=folder, check=True, timeout=60, text=True, capture_output=True,
         env={"PATH": os.environ["PATH"], "TOKEN_ASHA": TOKEN, "BROKEN_TOKEN": BROKEN},
     )  # fmt: skip
     assert done.stderr == ""
     return done.stdout
 
 
-def test_the_script_repeats_the_steps_in_node(node, redactor, tmp_path):
+@needs_client
+def test_the_script_repeats_the_steps_in_node(redactor, tmp_path):
     with socket_server() as (url, heard):
         exchange = Exchange(
             "sendMessage", "Asha", "POST", f"{url}/api/messages/send?x=%C3%A9",
@@ -296,7 +290,7 @@ def test_the_script_repeats_the_steps_in_node(node, redactor, tmp_path):
             Step.of_connect("Mallory", "websocket", token=BROKEN),
         ]
         (script,) = reproduction(steps, url, redactor)
-        printed = run_node(node, script, tmp_path)
+        printed = run_node(script, tmp_path)
     assert TOKEN not in script and BROKEN not in script
     assert "npm install socket.io-client@4.8, then: BROKEN_TOKEN=… TOKEN_ASHA=… node" in script
     events = [one for one in heard if one != ("gone",)]
@@ -312,14 +306,15 @@ def test_the_script_repeats_the_steps_in_node(node, redactor, tmp_path):
     assert "Mallory is refused" in printed
 
 
-def test_the_script_is_valid_javascript_whatever_is_in_it(node, redactor, tmp_path):
+@needs_client
+def test_the_script_is_valid_javascript_whatever_is_in_it(redactor, tmp_path):
     odd = {"\u2028": ["\ud800", "*/ //", b"", None], "a'\"`": "${process.exit()}"}
     script = socket_snippet(
         [Step.of_emit("Ásha 'x'\n", "a\nb", [odd]), Step.of_raw("Ben", b"\xff")],
         "http://127.0.0.1:9", redactor,
     )  # fmt: skip
     (tmp_path / "odd.js").write_text(script, encoding="utf-8")
-    subprocess.run([node, "--check", "odd.js"], cwd=tmp_path, check=True, capture_output=True)
+    subprocess.run(["node", "--check", "odd.js"], cwd=tmp_path, check=True, capture_output=True)
 
 
 def test_javascript_values():
