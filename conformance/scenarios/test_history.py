@@ -1,0 +1,301 @@
+"""Reading what two users have written to each other (HIST)."""
+
+from collections import Counter
+from typing import Any
+
+from conformance.http import NOT_JSON, Exchange
+from conformance.messages import (
+    by_id,
+    content,
+    conversation_id,
+    member,
+    message_id,
+    moment,
+    same_id,
+    text,
+    unwrapped,
+    user_id,
+)
+from conformance.scenarios import requirement
+from conformance.scenarios.bodies import attachment, malformed_ids
+from conformance.scenarios.exactness import fits_at_top
+from conformance.stage import Stage
+from conformance.world import Actor
+
+Message = dict[str, Any]
+
+
+@requirement("HIST-01", "HIST-02", "HIST-03", "HIST-04", "HIST-07", "HIST-09", "HIST-10")
+def test_both_read_the_same_history(stage: Stage) -> None:
+    """Two users write in turn, by request and alias; both read before, in between and after."""
+    one, other, third = stage.cast(3)
+    texts: list[str] = []
+    for sender, recipient in ((one, other), (other, one)):
+        words = stage.text("request")
+        stage.created(sender.send(recipient, text=words, attachment=attachment("a")))
+        texts.append(words)
+        words = stage.text("alias")
+        if stage.answered(
+            "CHAT-01",
+            sender.chat(recipient, words),
+            201,
+            "A valid chat message is not answered 201",
+        ):
+            texts.append(words)
+        # Reading changes statuses, so a history by time of change would be in another order now.
+        stage.history_of(recipient, sender)
+        words = stage.text("capital")
+        stage.created(sender.send(recipient.id.upper(), text=words))
+        texts.append(words)
+    elsewhere = [
+        stage.created(one.send(third, text=stage.text("elsewhere"))),
+        stage.created(third.send(one, text=stage.text("elsewhere"))),
+    ]
+
+    first = stage.history_of(one, other)
+    second = stage.history_of(other, one)
+    for reader, read, history in ((one, other, first), (other, one, second)):
+        _judge_completeness(stage, reader, history, texts)
+        _judge_isolation(stage, reader, read, history, elsewhere)
+        _judge_order(stage, history)
+    _judge_equality(stage, first, second, texts)
+    _judge_references(stage, [m for m in first if text(m) in texts], (one, other))
+    _judge_shape(stage, one.read(other), texts)
+
+    capital = one.read(other.id.upper())
+    found = unwrapped(capital.json)
+    stage.check(
+        "HIST-02",
+        capital.status == 200
+        and isinstance(found, list)
+        and {text(m) for m in found}.issuperset(texts),
+        "The history of a user who is named in capital hex digits is not the same",
+        f"200 and the {len(texts)} messages",
+        capital,
+    )
+    for reader, read, before in ((one, other, first), (other, one, second)):
+        again = by_id(stage.history_of(reader, read))
+        kept = {id: message for id, message in again.items() if id in by_id(before)}
+        stage.check(
+            "HIST-09",
+            {id: _lasting(m) for id, m in kept.items()}
+            == {id: _lasting(m) for id, m in by_id(before).items()},
+            "Reading a history a second time gives other messages",
+            "the same messages, but for their status",
+            f"{len(before)} messages first, {len(again)} then",
+        )
+
+
+def _judge_completeness(
+    stage: Stage, reader: Actor, history: list[Message], texts: list[str]
+) -> None:
+    times = Counter(text(message) for message in history if text(message) in texts)
+    missing = [words.split()[0] for words in texts if not times[words]]
+    stage.check(
+        "HIST-02",
+        not missing,
+        "A history lacks messages that the two exchanged",
+        f"all {len(texts)}, in both directions",
+        f"{reader.name} does not read those sent by: {', '.join(missing)}",
+    )
+    stage.check(
+        "HIST-02",
+        all(count == 1 for count in times.values())
+        and all(count == 1 for count in Counter(filter(None, map(message_id, history))).values()),
+        "A history holds a message more than once",
+        "each message once",
+        times.most_common(1),
+    )
+
+
+def _judge_isolation(
+    stage: Stage, reader: Actor, read: Actor, history: list[Message], elsewhere: list[Message]
+) -> None:
+    pair = {reader.id, read.id}
+    foreign = [
+        message
+        for message in history
+        if any(same_id(message_id(message), message_id(other)) for other in elsewhere)
+        or {user_id(member(message, "sender")), user_id(member(message, "recipient"))} != pair
+    ]
+    stage.check(
+        "HIST-03",
+        not foreign,
+        "A history holds messages of another pair of users",
+        "only what the two wrote to each other",
+        foreign[0] if foreign else "",
+    )
+
+
+def _judge_order(stage: Stage, history: list[Message]) -> None:
+    times = [at for message in history if (at := moment(member(message, "createdAt"))) is not None]
+    stage.check(
+        "HIST-07",
+        times == sorted(times),
+        "A history is not in the order of createdAt, oldest first",
+        "ascending createdAt",
+        [member(message, "createdAt") for message in history[:8]],
+    )
+
+
+def _judge_equality(
+    stage: Stage, first: list[Message], second: list[Message], texts: list[str]
+) -> None:
+    mine, theirs = (
+        {
+            id: (*content(message), conversation_id(message))
+            for id, message in by_id(history).items()
+            if text(message) in texts
+        }
+        for history in (first, second)
+    )
+    different = [
+        f"{mine.get(id)} and {theirs.get(id)}"
+        for id in mine | theirs
+        if mine.get(id) != theirs.get(id)
+    ]
+    stage.check(
+        "HIST-04",
+        not different,
+        "Two users read different messages of their conversation",
+        "the same ids, texts, attachments and conversationId",
+        different[0] if different else "",
+    )
+
+
+def _judge_references(stage: Stage, messages: list[Message], people: tuple[Actor, Actor]) -> None:
+    names = {actor.id: actor.user.name for actor in people}
+    wrong = [
+        reference
+        for message in messages
+        for reference in (member(message, "sender"), member(message, "recipient"))
+        # A bare id is judged as such (HIST-01).
+        if isinstance(reference, dict)
+        and reference.get("name") != names.get(user_id(reference) or "")
+    ]
+    stage.check(
+        "HIST-10",
+        not wrong,
+        "A user reference in a history has another name than the user",
+        "the users' ids and names as in the target file",
+        wrong[0] if wrong else "",
+    )
+
+
+def _judge_shape(stage: Stage, answer: Exchange, texts: list[str]) -> None:
+    stage.check(
+        "HIST-01",
+        answer.status == 200 and fits_at_top(stage, answer),
+        "A history is answered without the envelope",
+        '200 {"success": true, "data": [ … ]}',
+        answer,
+    )
+    data = member(answer.json, "data") if answer.json is not NOT_JSON else None
+    ours = [m for m in data if text(m) in texts] if isinstance(data, list) else []
+    bare = [
+        message
+        for message in ours
+        for name in ("sender", "recipient")
+        if not isinstance(member(member(message, name), "name"), str)
+    ]
+    stage.check(
+        "HIST-01",
+        not bare,
+        "Sender and recipient in a history are no user references",
+        '{"_id": "…", "name": "…"}',
+        bare[0] if bare else "",
+    )
+
+
+def _lasting(message: Message) -> tuple[Any, ...]:
+    """What reading does not change."""
+    return (*content(message), conversation_id(message), moment(member(message, "createdAt")))
+
+
+@requirement("HIST-02", "HIST-04", "SEND-04")
+def test_what_was_sent_as_an_event_stands_in_the_same_history(stage: Stage) -> None:
+    one, other = stage.cast(2)
+    here, there = stage.connect(one, other)
+    asked = stage.created(one.send(other, text=stage.text("request")))
+    texts = [text(asked)]
+    for connection, far, recipient in ((here, there, other), (there, here, one)):
+        words = stage.text("event")
+        payload = {"recipientId": recipient.id, "text": words, "attachment": attachment("b")}
+        stage.emit(connection, "sendMessage", payload)
+        stage.await_message(far, text=words)
+        texts.append(words)
+    first, second = (
+        stage.history_with(reader, read, texts) for reader, read in ((one, other), (other, one))
+    )
+    for reader, history in ((one, first), (other, second)):
+        _judge_completeness(stage, reader, history, texts)
+    _judge_equality(stage, first, second, texts)
+    conversations = {str(conversation_id(m)) for m in (*first, *second) if text(m) in texts}
+    stage.check(
+        "SEND-04",
+        len(conversations) == 1,
+        "A message sent as an event is in another conversation than one sent by request",
+        "one conversationId",
+        sorted(conversations),
+    )
+
+
+@requirement("HIST-03", "HIST-08")
+def test_what_others_write_is_in_no_other_history(stage: Stage) -> None:
+    """Each of three reads each other one; two of them never wrote to each other."""
+    one, other, third = stage.cast(3)
+    sent = {
+        message_id(stage.created(sender.send(recipient, text=stage.text("for one")))): {
+            sender.id,
+            recipient.id,
+        }
+        for sender, recipient in ((one, other), (other, one), (one, third), (third, one))
+    }
+    people = (one, other, third)
+    for reader in people:
+        for read in people:
+            if reader is read:
+                continue
+            history = stage.history_of(reader, read)
+            pair = {reader.id, read.id}
+            foreign = [m for m in history if sent.get(message_id(m), pair) != pair]
+            stage.check(
+                "HIST-03",
+                not foreign,
+                "A history holds messages of another pair of users",
+                "only what the two wrote to each other",
+                foreign[0] if foreign else "",
+            )
+            if pair == {other.id, third.id}:
+                stage.check(
+                    "HIST-08",
+                    not foreign,
+                    "Two users who never wrote to each other read messages of others",
+                    '{"success": true, "data": []}',
+                    foreign[0] if foreign else "",
+                )
+
+
+@requirement("HIST-05")
+def test_an_id_that_is_none_is_refused(stage: Stage) -> None:
+    actor, other = stage.cast(2)
+    silent = 0
+    for name, id in malformed_ids(other.id):
+        answer = actor.read(id)
+        stage.answered(
+            "HIST-05", answer, 400, f"The history with an otherUserId that is {name} is not refused"
+        )
+        silent += answer.status is None
+        if silent == 2:
+            break
+
+
+@requirement("HIST-06")
+def test_a_user_who_does_not_exist_has_no_history(stage: Stage) -> None:
+    (actor,) = stage.cast(1)
+    stage.answered(
+        "HIST-06",
+        actor.read(stage.unknown_id()),
+        404,
+        "The history with a user who does not exist is not answered 404",
+    )

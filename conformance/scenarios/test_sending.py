@@ -1,0 +1,323 @@
+"""Sending by request (SEND)."""
+
+from itertools import product
+from typing import Any
+
+from conformance.messages import (
+    by_id,
+    content,
+    conversation_id,
+    member,
+    message_id,
+    same_id,
+    status_rank,
+    text,
+    unwrapped,
+    user_id,
+)
+from conformance.monitors import short
+from conformance.scenarios import requirement
+from conformance.scenarios.bodies import ATTACHMENT_TYPES, TEXTS, attachment, wrong_messages
+from conformance.scenarios.exactness import fits_at_top, same_message
+from conformance.scenarios.freshness import is_fresh
+from conformance.scenarios.simultaneous import Crossing
+from conformance.scenarios.witness import Witness
+from conformance.sockets import Connection
+from conformance.stage import Stage
+from conformance.world import Actor
+from contract import Level
+
+Message = dict[str, Any]
+
+
+@requirement("SEND-01", "SEND-02", "SEND-03", "SEND-05", "SEND-06")
+def test_a_message_is_what_was_sent_and_stands_in_both_histories(stage: Stage) -> None:
+    """A text alone, and each type of attachment with a text, with an empty one and without."""
+    sender, recipient = stage.cast(2)
+    bodies: list[dict[str, Any]] = [{"text": stage.text()}, {"text": stage.text()}]
+    for type, words in product(ATTACHMENT_TYPES, (stage.text(), "", None)):
+        body: dict[str, Any] = {"attachment": attachment(stage.text("a").split()[1], type)}
+        bodies.append(body if words is None else body | {"text": words})
+    returned: dict[str, Message] = {}
+    for body in bodies:
+        answer = sender.send(recipient, **body)
+        message = unwrapped(answer.json)
+        kind = _kind(body)
+        accepted = answer.status == 201 and message_id(message) is not None
+        stage.check(
+            "SEND-06" if "attachment" in body else "SEND-01",
+            accepted,
+            f"{kind} is not answered 201 with the new message",
+            '201 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        if not accepted:
+            continue
+        stage.check(
+            "SEND-01",
+            fits_at_top(stage, answer),
+            "A new message is returned without the envelope",
+            '201 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        wanted = (sender.id, recipient.id, *content(body)[2:])
+        for holds, what in (
+            (content(message)[0] == wanted[0], "another sender than the caller"),
+            (content(message)[1] == wanted[1], "another recipient than the one named"),
+            (content(message)[2] == wanted[2], "another text"),
+            (content(message)[3] == wanted[3], "another attachment"),
+            (is_fresh(message, answer), "a createdAt that is not now"),
+            (status_rank(message) in (0, 1), "another status than sent or delivered"),
+        ):
+            stage.check("SEND-02", holds, f"{kind} is returned with {what}", str(body), message)
+            if "attachment" in body:
+                stage.check("SEND-06", holds, f"{kind} is returned with {what}", str(body), message)
+        id = message_id(message) or ""
+        stage.check(
+            "SEND-03", id not in returned, "Two messages have the same id", "a new _id", message
+        )
+        returned[id] = message
+    for reader, other in ((sender, recipient), (recipient, sender)):
+        stored = by_id(stage.history_of(reader, other))
+        for id, message in returned.items():
+            stage.check(
+                "SEND-05",
+                id in stored,
+                f"{_kind(message)} does not stand in the history under its id",
+                "the message that was returned",
+                message,
+            )
+            if id in stored:
+                stage.check(
+                    "SEND-05",
+                    same_message(stored[id], message),
+                    f"{_kind(message)} is another in the history than in the answer",
+                    short(message),
+                    stored[id],
+                )
+
+
+def _kind(body: Message) -> str:
+    kind = member(body.get("attachment"), "type")
+    if kind is None:
+        return "A text"
+    article = "An" if kind == "image" else "A"
+    return f"{article} {kind} {'with a text' if text(body) else 'without a text'}"
+
+
+@requirement("SEND-04")
+def test_a_pair_has_one_conversation_and_no_other_pair_has_it(stage: Stage) -> None:
+    one, other, third = stage.cast(3)
+    ours = [
+        stage.created(one.send(other, text=stage.text())),
+        stage.created(other.send(one, text=stage.text())),
+        stage.created(one.send(other.id.upper(), text=stage.text())),
+    ]
+    for sender, recipient in ((one, other), (other, one)):
+        answer = sender.chat(recipient, stage.text())
+        if stage.answered("CHAT-01", answer, 201, "A valid chat message is not answered 201"):
+            ours.append(stage.created(answer, "CHAT-01"))
+    answer = one.send(other, text=stage.text(), conversationId=stage.unknown_id())
+    if answer.status == 201:  # unknown fields are judged elsewhere (AUTH-09)
+        ours.append(stage.created(answer))
+    theirs = [
+        stage.created(one.send(third, text=stage.text())),
+        stage.created(third.send(one, text=stage.text())),
+    ]
+    ours_id, theirs_id = (set(map(conversation_id, sent)) for sent in (ours, theirs))
+    for ids in (ours_id, theirs_id):
+        stage.check(
+            "SEND-04",
+            len(ids) == 1 and None not in ids,
+            "The messages of one pair have several conversation ids",
+            "one conversationId, whoever writes and whichever way",
+            sorted(map(str, ids)),
+        )
+    stage.check(
+        "SEND-04",
+        not ours_id & theirs_id,
+        "Two pairs of users have the same conversation id",
+        "a conversationId for each pair",
+        sorted(map(str, ours_id & theirs_id)),
+    )
+
+
+@requirement("SEND-07", "SEND-08", "SEND-10", "SEND-11", "SEND-12")
+def test_a_wrong_message_is_refused_and_leaves_nothing(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    witness = Witness(stage, sender, recipient)
+    silent: dict[str, int] = {}
+    for wrong in wrong_messages(recipient.id, witness.mark):
+        if silent.get(wrong.requirement, 0) > 1:
+            continue  # each of them costs a whole deadline
+        answer = sender.call("sendMessage", json=wrong.body)
+        witness.heed(answer)
+        stage.answered(
+            wrong.requirement, answer, 400, f"A message with {wrong.flaw} is not answered 400"
+        )
+        silent[wrong.requirement] = silent.get(wrong.requirement, 0) + (answer.status is None)
+    witness.judge("SEND-12")
+
+
+@requirement("SEND-09", "SEND-12")
+def test_a_message_to_nobody_is_not_found(stage: Stage) -> None:
+    sender, other = stage.cast(2)
+    witness = Witness(stage, sender, other)
+    nobody = stage.unknown_id()
+    for id in (nobody, nobody.upper()):
+        for body in ({"text": witness.mark()}, {"attachment": attachment(witness.mark())}):
+            answer = sender.send(id, **body)
+            witness.heed(answer)
+            stage.answered(
+                "SEND-09", answer, 404, "A message to a user who does not exist is not answered 404"
+            )
+    witness.judge("SEND-12")
+
+
+@requirement("SEND-13")
+def test_any_text_comes_back_as_it_was_sent(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    (socket,) = stage.connect(recipient)
+    sent: dict[str, str] = {}
+    for words in TEXTS:
+        answer = sender.send(recipient, text=words)
+        message = unwrapped(answer.json)
+        stage.check(
+            "SEND-13",
+            answer.status == 201 and text(message) == words,
+            f"A text of {_described(words)} does not come back in the answer",
+            words,
+            answer,
+        )
+        if (id := message_id(message)) is not None:
+            sent[id] = words
+    for id, words in sent.items():
+        came = stage.await_message(socket, id=id)
+        if came is None:
+            break  # that nothing is delivered is judged elsewhere (SEND-14)
+        stage.check(
+            "SEND-13",
+            text(came.args[0]) == words,
+            f"A text of {_described(words)} does not come back in the event",
+            words,
+            came,
+        )
+    stored = by_id(stage.history_of(recipient, sender))
+    for id, words in sent.items():
+        if id in stored:
+            stage.check(
+                "SEND-13",
+                text(stored[id]) == words,
+                f"A text of {_described(words)} does not come back in the history",
+                words,
+                stored[id],
+            )
+
+
+def _described(words: str) -> str:
+    """A text in a summary: which of them it is, in letters that every terminal has."""
+    shown = words.encode("unicode_escape").decode("ascii")
+    return f"'{shown[:40]}{'…' * (len(shown) > 40)}'"
+
+
+@requirement("SEND-14")
+def test_a_message_reaches_the_sockets_of_both(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    theirs, ours = stage.connect(recipient, sender)
+    for body in (
+        {"text": stage.text()},
+        {"text": stage.text(), "attachment": attachment("shown", "video")},
+        {"attachment": attachment("alone", "file")},
+    ):
+        message = stage.created(sender.send(recipient, **body))
+        levels: tuple[tuple[Connection, str, Level], ...] = (
+            (theirs, "recipient", "must"),
+            (ours, "sender", "should"),
+        )
+        for socket, who, level in levels:
+            came = stage.await_message(socket, id=message_id(message))
+            if not stage.check(
+                "SEND-14",
+                came is not None,
+                f"The {who}'s socket gets no receiveMessage for a message sent by request",
+                "receiveMessage with the message",
+                f"nothing within {stage.pace.delivery:.0f} s",
+                level=level,
+            ):
+                continue
+            stage.check(
+                "SEND-14",
+                came is not None and same_message(came.args[0], message),
+                f"The {who}'s socket gets another message than the answer shows",
+                short(message),
+                came,
+                level=level,
+            )
+
+
+@requirement("SEND-15")
+def test_messages_at_the_same_moment_are_all_kept(stage: Stage) -> None:
+    one, other = stage.cast(2)
+    stage.created(one.send(other, text=stage.text("before")))
+    crossing = Crossing(stage, one, other)
+    for sender, recipient in ((one, other), (other, one)):
+        for _ in range(6):
+            crossing.send(sender, recipient)
+        crossing.chat(sender, recipient)
+        crossing.chat(sender, recipient)
+    crossing.happen("in a conversation that exists")
+
+
+@requirement("SEND-16")
+def test_what_one_writes_to_oneself_nobody_else_sees(stage: Stage) -> None:
+    one, other, third = stage.cast(3)
+    for sender, recipient in ((one, other), (other, one), (one, third), (third, one)):
+        stage.created(sender.send(recipient, text=stage.text("to another")))
+    mine, theirs, thirds = stage.connect(one, other, third)
+    private = stage.text("to myself")
+    one.send(one, text=f"{private} by request")
+    one.chat(one, f"{private} by alias")
+    stage.emit(mine, "sendMessage", {"recipientId": one.id, "text": f"{private} by event"})
+    stage.fence(mine, one, (theirs, other), (thirds, third))
+    leaked = [
+        received
+        for socket in (theirs, thirds)
+        for received in socket.received("receiveMessage")
+        if received.args and private in text(received.args[0])
+    ]
+    stage.check(
+        "SEND-16",
+        not leaked,
+        "A message to oneself is delivered to another",
+        "no receiveMessage for anybody else",
+        leaked[0] if leaked else "",
+    )
+    for reader, read in ((other, one), (third, one), (other, third), (one, other), (one, third)):
+        seen = [m for m in stage.history_of(reader, read) if private in text(m)]
+        stage.check(
+            "HIST-03" if reader is one else "SEND-16",
+            not seen,
+            "A message to oneself stands in a history with another",
+            "it stands in no other history",
+            seen[0] if seen else "",
+        )
+    _judge_own_history(stage, one)
+
+
+def _judge_own_history(stage: Stage, one: Actor) -> None:
+    answer = one.read(one)
+    messages = unwrapped(answer.json)
+    foreign = [
+        message
+        for message in (messages if answer.status == 200 and isinstance(messages, list) else [])
+        if not all(
+            same_id(user_id(member(message, name)), one.id) for name in ("sender", "recipient")
+        )
+    ]
+    stage.check(
+        "SEND-16",
+        not foreign,
+        "Reading one's own id shows messages with others",
+        "messages to oneself, an empty array, or a refusal",
+        foreign[0] if foreign else "",
+    )
