@@ -1,6 +1,6 @@
 """Connecting, being refused, and coming back (notes, section 4.1)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -83,11 +83,16 @@ class Attempt:
     mark: str
 
 
-def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[tuple[str, str, str | None]]:
-    """Every kind of broken token that names the victim: which requirement refuses it, what it is,
-    and the token. One that cannot be made for this target is entered as untestable.
+Door = tuple[str, str, Mapping[str, str]]
+"""Which requirement refuses a client, what is the matter with it, and its query."""
+
+
+def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
+    """Clients without a good token who call themselves the victim. A token that cannot be made for
+    this target is entered as untestable.
     """
-    yield "CONN-02", "without a token", None
+    yield "CONN-02", "without a token", {}
+    yield "CONN-02", "with a user's id for a token", {"userId": victim.id, "id": victim.id}
     for over_http, kind, make in broken_tokens(stage, victim.user, other.user):
         if id := REFUSES.get(over_http):
             try:
@@ -97,22 +102,20 @@ def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[tuple[str, str,
                 continue
             if token.count(".") == 2:
                 stage.world.redactor.register(f"{kind} of {victim.name}", token)
-            yield id, f"with {kind}", token
+            yield id, f"with {kind}", {"token": token}
 
 
-def knock(
-    stage: Stage, tokens: Iterable[tuple[str, str, str | None]], *, join: bool = True
-) -> list[Attempt]:
-    """A client for each token over each transport. Ends the scenario when nobody listens."""
+def knock(stage: Stage, doors: Iterable[Door], *, join: bool = True) -> list[Attempt]:
+    """Each client over each transport. Ends the scenario when nobody listens."""
 
-    def one(id: str, kind: str, token: str | None, transport: Transport) -> Attempt:
-        query = {} if token is None else {"token": token}
-        intruder = Intruder.enter(stage.world.target.url, query, transport, stage.pace, join=join)
+    def one(id: str, kind: str, query: Mapping[str, str], transport: Transport) -> Attempt:
+        url = stage.world.target.url
+        intruder = Intruder.enter(url, query, transport, stage.pace, join=join)
         return Attempt(id, kind, transport, intruder, stage.text("let me in"))
 
     # Several at a time: a backend may leave each of them without an answer.
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(one, *it, over) for it in tokens for over in REFUSED_OVER]
+        waiting = [pool.submit(one, *it, over) for it in doors for over in REFUSED_OVER]
         try:
             return [attempt.result() for attempt in waiting]
         except Unreachable as error:
@@ -123,9 +126,12 @@ def knock(
 def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) -> None:
     victim, friend, _ = stage.cast()
     own, theirs = stage.connect(victim, friend)
-    clients = knock(stage, doors(stage, victim, friend))
+    queries = list(doors(stage, victim, friend))
+    clients = knock(stage, queries)
     hasty = knock(
-        stage, [("CONN-02", "without a token, before it asked to connect,", None)], join=False
+        stage,
+        [(id, f"{kind}, before it asked to connect,", query) for id, kind, query in queries[:2]],
+        join=False,
     )
     try:
         judge_refusals(stage, clients)
