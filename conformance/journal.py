@@ -1,6 +1,7 @@
 """The one stream of what happens in a run; every report is written from it or from its end."""
 
 import json
+import reprlib
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -48,14 +49,38 @@ class NdjsonFile:
     @classmethod
     def create(cls, path: Path) -> "NdjsonFile":
         """Opens the file anew. Raises OSError."""
-        return cls(path.open("w", encoding="utf-8", buffering=1))
+        # A lone surrogate, which no encoding holds, is written as JSON spells it.
+        return cls(path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1))
 
     def __call__(self, note: Note) -> None:
-        self.file.write(json.dumps(note, ensure_ascii=False, default=repr) + "\n")
+        """Writes a note; one that comes after the end, from a thread that did not hear, is lost."""
+        if not self.file.closed:
+            self.file.write(_line(note) + "\n")
 
     def close(self) -> None:
         """Closes the file."""
         self.file.close()
+
+
+def _line(note: Note) -> str:
+    try:
+        return _json(note, allow_nan=False)
+    except (ValueError, RecursionError):
+        return _json({name: _spelt_out(value) for name, value in note.items()})
+
+
+def _json(value: Any, *, allow_nan: bool = True) -> str:
+    return json.dumps(value, ensure_ascii=False, allow_nan=allow_nan, default=repr)
+
+
+def _spelt_out(value: Any) -> str | None:
+    """A value in words, for what JSON cannot hold: NaN, or more levels than can be written."""
+    if value is None or isinstance(value, str):
+        return value
+    try:
+        return _json(value)
+    except (ValueError, RecursionError):
+        return reprlib.repr(value)
 
 
 def body_text(body: bytes | None) -> str | None:

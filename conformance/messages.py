@@ -74,7 +74,7 @@ def moment(value: Any) -> float | None:
     if not isinstance(value, str):
         return None
     try:
-        time = datetime.fromisoformat(value)
+        time = datetime.fromisoformat(value.upper())  # "z" and "t" are right too
     except ValueError:
         return None
     return time.timestamp() if time.tzinfo else None
