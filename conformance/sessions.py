@@ -31,7 +31,8 @@ from conformance.transports import (
 Transport = Literal["websocket", "polling", "default"]
 
 MOST_PACKETS = 16
-"""Packets in one POST. python-engineio ends a session over more, although no protocol says so."""
+"""Packets in one POST. python-engineio throws a longer one away and still answers 200, although no
+protocol sets a limit: a burst would look like messages lost by the backend."""
 
 
 class Listener(Protocol):

@@ -315,16 +315,20 @@ def test_a_reset_is_told_from_a_close():
         assert http.send("POST", "/").error == "the connection was reset before an answer came"
 
 
-def test_redirects_cookies_and_proxies_are_left_alone(monkeypatch):
-    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+def test_redirects_cookies_and_the_environment_are_left_alone(monkeypatch, tmp_path):
+    for name in ("HTTP_PROXY", "http_proxy", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    (tmp_path / "netrc").write_text("default login asha password secret\n")
+    monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     got: list[bytes] = []
     moved = answer(b"", "302 Found", "Location: /elsewhere", "Set-Cookie: session=asha")
     with server(answering(moved, requests=got)) as base, client(base) as (http, seen):
         assert http.send("GET", "/here").status == 302
-        assert http.session.get(f"{base}/there").status_code == 302
-    assert len(got) == len(seen) == 2
+        for _ in range(2):
+            assert http.session.get(f"{base}/there").status_code == 302
+    assert len(got) == len(seen) == 3
     assert all(b"cookie" not in request.lower() for request in got)
+    assert all(b"authorization" not in request.lower() for request in got)
 
 
 def test_429_is_obeyed_and_every_attempt_observed():

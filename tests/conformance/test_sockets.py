@@ -460,6 +460,20 @@ def test_another_protocol_is_no_refusal(transport, said):
     assert_no_thread_stays()
 
 
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_redirect_is_not_followed_even_to_a_server_that_would_do(echo, transport):
+    place = f"{echo}/socket.io/?token=good&EIO=4&transport="
+    place += "polling" if transport == "polling" else "websocket"
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        moved = http("", f"307 Temporary Redirect\r\nLocation: {place.replace('http', 'ws', 1)}")
+        connection.sendall(moved)
+        connection.recv(1)
+
+    with server(handle) as url, pytest.raises(WrongProtocol):
+        Connection.open(url, token="good", transport=transport, pace=BRISK)
+
+
 def test_socket_io_2_over_websocket_is_recognised():
     with server(over_websocket(frame("40"))) as url, pytest.raises(WrongProtocol, match="IO 2"):
         Connection.open(url, pace=BRISK)
