@@ -66,6 +66,21 @@ def test_what_one_client_sends_at_once_is_handled_and_acknowledged_in_order(
     ]
 
 
+def test_an_event_that_takes_long_is_not_overtaken(
+    server: RunningServer, connect: Any, people: list[User], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def slowly(typist: User, recipient: User, is_typing: bool) -> None:
+        await asyncio.sleep(0.05 if is_typing else 0)
+
+    monkeypatch.setattr(server.server.chat, "typing", slowly)
+    asha = connect(people[0])
+    payload = json.dumps({"recipientId": people[1].id})
+    asha.send(f'421["typing",{payload}]')
+    asha.send(f'422["stopTyping",{payload}]')
+    assert asha.until("43").startswith("431[")
+    assert asha.until("43").startswith("432[")
+
+
 @pytest.mark.parametrize("event", ["sendMessage", "typing", "stopTyping"])
 @pytest.mark.parametrize(
     "arguments",

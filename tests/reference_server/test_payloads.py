@@ -51,8 +51,20 @@ def nested(levels: int) -> Any:
     return value
 
 
-@pytest.mark.parametrize("value", [b"bytes", {"recipientId": BEN, "text": b"x"}, nested(5000)])
+@pytest.mark.parametrize(
+    "value", [b"bytes", {"recipientId": BEN, "text": b"x"}, {"recipientId": nested(5000)}, 10**400]
+)
 def test_what_no_schema_can_look_at_is_refused_like_the_rest(value: Any) -> None:
     assert REQUEST is not None
     with pytest.raises(Invalid):
         require(REQUEST, value)
+
+
+def test_what_stands_deep_in_an_unknown_field_is_ignored() -> None:
+    assert REQUEST is not None
+    require(REQUEST, {"recipientId": BEN, "text": "x", "more": [nested(5000), 10**400, b"x"]})
+
+
+def test_bytes_that_are_no_utf8_are_called_so() -> None:
+    with pytest.raises(Invalid, match="not valid UTF-8"):
+        decode(b"\xff")
