@@ -3,17 +3,41 @@
 import json
 import re
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, Self
 
 from conformance.deadlines import Deadline
 from conformance.pacing import Pace
+from conformance.scenarios.credentials import broken_tokens
 from conformance.sessions import Session, Transport
-from conformance.stage import Stage
-from conformance.transports import Address, Ended, NoAnswer, Packet, Refused, WrongProtocol
+from conformance.stage import Blocked, Stage
+from conformance.target import TargetError
+from conformance.tokens import NoToken
+from conformance.transports import (
+    Address,
+    Ended,
+    NoAnswer,
+    Packet,
+    Refused,
+    Unreachable,
+    WrongProtocol,
+)
 from conformance.world import Actor
 
+BOTH: tuple[Transport, ...] = ("websocket", "polling")
+AT_ONCE = 8
+"""Clients who knock at the same time."""
+REFUSES = {
+    "AUTH-02": "CONN-02",
+    "AUTH-03": "CONN-02",
+    "AUTH-04": "CONN-02",
+    "AUTH-05": "CONN-02",
+    "AUTH-07": "CONN-03",
+}
+"""Which requirement refuses on the socket what another one refuses over HTTP."""
 _EVENT = re.compile(r"[25](?:\d+-)?\d*(\[.*)", re.DOTALL)
 
 
@@ -161,3 +185,53 @@ def liars(stage: Stage, actor: Actor, other: Actor) -> Iterator[tuple[str, Intru
         if liar.joined and not liar.await_refusal(Deadline(stage.pace.breath)):
             yield where, liar
         liar.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A client with a token that a server has to refuse."""
+
+    requirement: str
+    kind: str
+    transport: str
+    intruder: Intruder
+    mark: str
+
+
+Door = tuple[str, str, Mapping[str, str]]
+"""Which requirement refuses a client, what is the matter with it, and its query."""
+
+
+def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
+    """Clients without a good token who call themselves the victim. A token that cannot be made for
+    this target is entered as untestable.
+    """
+    yield "CONN-02", "without a token", {}
+    yield "CONN-02", "with a user's id for a token", {"userId": victim.id, "id": victim.id}
+    for over_http, kind, make in broken_tokens(stage, victim.user, other.user):
+        if id := REFUSES.get(over_http):
+            try:
+                token = make()
+            except (NoToken, TargetError) as reason:
+                stage.untestable(id, str(reason))
+                continue
+            if token.count(".") == 2:
+                stage.world.redactor.register(f"{kind} of {victim.name}", token)
+            yield id, f"with {kind}", {"token": token}
+
+
+def knock(stage: Stage, doors: Iterable[Door], *, join: bool = True) -> list[Attempt]:
+    """Each client over each transport. Ends the scenario when nobody listens."""
+
+    def one(id: str, kind: str, query: Mapping[str, str], transport: Transport) -> Attempt:
+        url = stage.world.target.url
+        intruder = Intruder.enter(url, query, transport, stage.pace, join=join)
+        return Attempt(id, kind, transport, intruder, stage.text("let me in"))
+
+    # Several at a time: a backend may leave each of them without an answer.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(one, *it, over) for it in doors for over in BOTH]
+        try:
+            return [attempt.result() for attempt in waiting]
+        except Unreachable as error:
+            raise Blocked(f"no connection can be made: {error}") from None

@@ -1,20 +1,13 @@
 """Connecting, being refused, and coming back (notes, section 4.1)."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-
 from conformance import messages
 from conformance.deadlines import Deadline
 from conformance.messages import member, same_id
 from conformance.scenarios import requirement
-from conformance.scenarios.credentials import broken_tokens
-from conformance.scenarios.intruders import Intruder
+from conformance.scenarios.intruders import BOTH, Attempt, doors, knock
 from conformance.sessions import Transport
-from conformance.sockets import Connection, Unreachable
+from conformance.sockets import Connection
 from conformance.stage import Blocked, Stage
-from conformance.target import TargetError
-from conformance.tokens import NoToken
 from conformance.world import Actor
 from contract import Level
 
@@ -23,17 +16,6 @@ TRANSPORTS: tuple[tuple[Transport, str], ...] = (
     ("polling", "polling alone"),
     ("default", "polling with an upgrade"),
 )
-REFUSED_OVER: tuple[Transport, ...] = ("websocket", "polling")
-AT_ONCE = 8
-"""Clients who knock at the same time."""
-REFUSES = {
-    "AUTH-02": "CONN-02",
-    "AUTH-03": "CONN-02",
-    "AUTH-04": "CONN-02",
-    "AUTH-05": "CONN-02",
-    "AUTH-07": "CONN-03",
-}
-"""Which requirement refuses on the socket what another one refuses over HTTP."""
 EVENTS = ("receiveMessage", "userStatus", "typingStatus")
 
 
@@ -70,56 +52,6 @@ def test_a_valid_token_connects_over_every_transport(stage: Stage) -> None:
             )
         for connection in (here, there):
             stage.leave(connection)
-
-
-@dataclass(frozen=True, slots=True)
-class Attempt:
-    """A client with a token that a server has to refuse."""
-
-    requirement: str
-    kind: str
-    transport: str
-    intruder: Intruder
-    mark: str
-
-
-Door = tuple[str, str, Mapping[str, str]]
-"""Which requirement refuses a client, what is the matter with it, and its query."""
-
-
-def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
-    """Clients without a good token who call themselves the victim. A token that cannot be made for
-    this target is entered as untestable.
-    """
-    yield "CONN-02", "without a token", {}
-    yield "CONN-02", "with a user's id for a token", {"userId": victim.id, "id": victim.id}
-    for over_http, kind, make in broken_tokens(stage, victim.user, other.user):
-        if id := REFUSES.get(over_http):
-            try:
-                token = make()
-            except (NoToken, TargetError) as reason:
-                stage.untestable(id, str(reason))
-                continue
-            if token.count(".") == 2:
-                stage.world.redactor.register(f"{kind} of {victim.name}", token)
-            yield id, f"with {kind}", {"token": token}
-
-
-def knock(stage: Stage, doors: Iterable[Door], *, join: bool = True) -> list[Attempt]:
-    """Each client over each transport. Ends the scenario when nobody listens."""
-
-    def one(id: str, kind: str, query: Mapping[str, str], transport: Transport) -> Attempt:
-        url = stage.world.target.url
-        intruder = Intruder.enter(url, query, transport, stage.pace, join=join)
-        return Attempt(id, kind, transport, intruder, stage.text("let me in"))
-
-    # Several at a time: a backend may leave each of them without an answer.
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(one, *it, over) for it in doors for over in REFUSED_OVER]
-        try:
-            return [attempt.result() for attempt in waiting]
-        except Unreachable as error:
-            raise Blocked(f"no connection can be made: {error}") from None
 
 
 @requirement("CONN-02", "CONN-03", "CONN-05")
@@ -331,7 +263,7 @@ def still_served(
 def test_after_a_reconnect_everything_works_as_before(stage: Stage) -> None:
     user, other, _ = stage.cast()
     (theirs,) = stage.connect(other)
-    for transport in REFUSED_OVER:
+    for transport in BOTH:
         for goes, words in ((stage.leave, "a goodbye"), (stage.drop, "a drop")):
             after = f"After {words} and a reconnect over {transport}"
             (first,) = stage.connect(user, transport=transport)
@@ -365,7 +297,7 @@ def test_after_a_reconnect_everything_works_as_before(stage: Stage) -> None:
 def test_an_event_at_the_very_moment_of_connecting_is_handled(stage: Stage) -> None:
     user, other, _ = stage.cast()
     (theirs,) = stage.connect(other)
-    for transport in REFUSED_OVER:
+    for transport in BOTH:
         hasty = stage.connect_at_once(user, transport)
         text = write(stage, hasty, other)
         stage.check(

@@ -1,0 +1,312 @@
+"""Who is there (notes, section 4.2)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from conformance.deadlines import Deadline
+from conformance.messages import member, moment, same_id, user_id
+from conformance.scenarios import requirement
+from conformance.scenarios.intruders import doors, knock
+from conformance.sockets import Connection, Received
+from conformance.stage import Blocked, Stage, Untestable
+from conformance.world import Actor
+
+GONE_WITHIN = 10.0
+"""Seconds after a user's last goodbye (PRES-02)."""
+CLOCKS = 60.0
+"""Seconds by which two clocks may differ (D7)."""
+LONGEST_PING = 120.0
+"""Seconds of ping timeout beyond which nobody waits for it."""
+MOST_FRIENDS = 2
+"""Friends who watch a user."""
+
+
+def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
+    """Tells the arguments of a userStatus that says this about this user."""
+    return lambda args: (
+        bool(args)
+        and same_id(member(args[0], "userId"), user.id)
+        and member(args[0], "isOnline") is online
+    )
+
+
+def heard(connection: Connection, user: Actor, online: bool, since: int) -> Received | None:
+    """What a socket has already heard of that kind."""
+    it = says(user, online)
+    return next((one for one in connection.received("userStatus", since) if it(one.args)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A user and the sockets of those who watch."""
+
+    stage: Stage
+    user: Actor
+    friends: tuple[Actor, ...]
+    sockets: tuple[Connection, ...]
+
+    @classmethod
+    def over(cls, stage: Stage, user: Actor, friends: list[Actor]) -> "Watch":
+        """Connects the friends."""
+        return cls(stage, user, tuple(friends), tuple(stage.connect(*friends)))
+
+    def marks(self) -> list[int]:
+        """Where each socket's record ends now."""
+        return [socket.mark() for socket in self.sockets]
+
+    def told(self, online: bool, since: list[int], within: float) -> list[Received | None]:
+        """What each friend is told within so many seconds."""
+        end = time.monotonic() + within
+        return [
+            socket.wait_for(
+                "userStatus",
+                says(self.user, online),
+                within=max(0.0, end - time.monotonic()),
+                since=mark,
+            )
+            for socket, mark in zip(self.sockets, since, strict=True)
+        ]
+
+    def gone_within(self) -> float:
+        """Seconds within which a user without a socket has to be offline for everyone."""
+        pace = self.stage.pace
+        return max(GONE_WITHIN, self.stage.world.lingers(self.user)) + pace.delivery
+
+
+def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
+    """A user with friends who watch, all connected but the user. Raises Untestable."""
+    target = stage.world.target
+    if target.friends is None:
+        raise Untestable("needs to know who is whose friend; add [friends] pairs")
+    friends = {
+        actor: [one for one in stage.world.actors if target.are_friends(actor.user, one.user)]
+        for actor in stage.world.actors
+    }
+    users = [actor for actor, known in friends.items() if known]
+    if not users:
+        raise Untestable("needs two users who are friends; add them to [friends] pairs")
+    stage.random.shuffle(users)
+    user = min(users, key=stage.world.lingers)
+    return Watch.over(stage, user, friends[user][:most])
+
+
+def appear(watch: Watch) -> tuple[Connection, float]:
+    """Connects the user, who was offline, and judges that friends are told. Returns the socket and
+    when it began to connect, in seconds since the epoch.
+    """
+    stage, user = watch.stage, watch.user
+    since, began = watch.marks(), time.time()
+    (socket,) = stage.connect(user)
+    told = watch.told(True, since, stage.pace.delivery)
+    if None in told:
+        # The user may have counted as online from before. Nobody may after so long.
+        stage.leave(socket)
+        watch.told(False, since, watch.gone_within())
+        since, began = watch.marks(), time.time()
+        (socket,) = stage.connect(user)
+        told = watch.told(True, since, stage.pace.delivery)
+    for event in told:
+        stage.check(
+            "PRES-01",
+            event is not None,
+            "A connected friend is not told that a user has come",
+            {"userId": user.id, "isOnline": True},
+            f"nothing within {stage.pace.delivery:.0f} s",
+        )
+    return socket, began
+
+
+def fence(watch: Watch, speaker: Actor, socket: Connection) -> None:
+    """Lets somebody type to each friend, and waits for it there and for what may still come."""
+    for friend, theirs in zip(watch.friends, watch.sockets, strict=True):
+        overtake(watch.stage, speaker, socket, friend, theirs)
+    watch.stage.settle(*watch.sockets)
+
+
+def overtake(
+    stage: Stage, speaker: Actor, socket: Connection, other: Actor, theirs: Connection
+) -> None:
+    """Sends something that stores nothing and waits until it has come: typing."""
+    since = theirs.mark()
+    stage.emit(socket, "typing", {"recipientId": other.id})
+    come = theirs.wait_for(
+        "typingStatus",
+        lambda args: bool(args) and same_id(member(args[0], "senderId"), speaker.id),
+        within=stage.pace.delivery,
+        since=since,
+    )
+    stage.emit(socket, "stopTyping", {"recipientId": other.id})
+    if come is None:
+        raise Blocked(f"typing of {speaker.name} does not reach {other.name}")
+
+
+@requirement("PRES-01", "PRES-02", "PRES-04")
+def test_friends_are_told_who_comes_and_who_goes(stage: Stage) -> None:
+    watch = watched(stage)
+    for leaves_first in ("newer", "older"):
+        older, began = appear(watch)
+        (newer,) = stage.connect(watch.user)
+        first, last = (newer, older) if leaves_first == "newer" else (older, newer)
+        since = watch.marks()
+        stage.leave(first)
+        for _ in range(2):
+            fence(watch, watch.user, last)
+        for socket, mark in zip(watch.sockets, since, strict=True):
+            left = heard(socket, watch.user, False, mark)
+            stage.check(
+                "PRES-04",
+                left is None,
+                f"When the {leaves_first} of two sockets leaves, friends are told that its user "
+                "is gone",
+                "nothing that changes anybody's view",
+                left or "",
+            )
+        gone(watch, last, began, since)
+
+
+def gone(watch: Watch, last: Connection, began: float, since: list[int]) -> None:
+    """Lets the last socket leave and judges what friends are told. What they were told too early,
+    since the marks, is no second fault: they do see the user as gone.
+    """
+    stage = watch.stage
+    stage.leave(last)
+    within = GONE_WITHIN + stage.pace.breath + stage.pace.settle
+    told = watch.told(False, since, within)
+    differs = clock_difference(watch)
+    for event in told:
+        stage.check(
+            "PRES-02",
+            event is not None,
+            "Friends are not told that a user's last socket has left",
+            {"userId": watch.user.id, "isOnline": False},
+            f"nothing within {GONE_WITHIN:.0f} s",
+        )
+        if event is None:
+            continue
+        seen = moment(member(event.args[0], "lastSeen"))
+        stage.check(
+            "PRES-02",
+            seen is not None
+            and any(
+                began + clock - CLOCKS <= seen <= event.wall + clock + CLOCKS
+                for clock in (0.0, differs)
+            ),
+            "The lastSeen of a user who is gone lies outside of the time of the connection"
+            if seen is not None
+            else "A user who is gone has no lastSeen that is a time",
+            "a time between the beginning of the connection and its end",
+            event,
+        )
+
+
+def clock_difference(watch: Watch) -> float:
+    """Seconds by which the backend's clock is ahead of ours, by the Date of an answer."""
+    answer = watch.user.read(watch.friends[0])
+    try:
+        said = parsedate_to_datetime(answer.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return 0.0
+    return said - answer.started
+
+
+@requirement("PRES-03")
+def test_strangers_are_not_told_who_comes_and_who_goes(stage: Stage) -> None:
+    user, stranger = stage.strangers()
+    friends = [
+        actor
+        for actor in stage.world.actors
+        if stage.world.target.are_friends(actor.user, user.user)
+    ]
+    watch = Watch.over(stage, user, friends[:1])
+    (theirs,) = stage.connect(stranger)
+    for _ in range(2):
+        (socket,) = stage.connect(user)
+        overtake(stage, user, socket, stranger, theirs)
+        since = watch.marks()
+        stage.leave(socket)
+        # Where a friend has been told, a stranger would have been told too.
+        watch.told(False, since, GONE_WITHIN)
+        stage.settle(theirs)
+    known = {
+        actor.id
+        for actor in stage.world.actors
+        if actor == stranger or stage.world.target.are_friends(actor.user, stranger.user)
+    }
+    users = {actor.id for actor in stage.world.actors}
+    strays = [
+        one
+        for one in theirs.received("userStatus")
+        if user_id(member(one.args[0] if one.args else None, "userId")) in users - known
+    ]
+    stage.check(
+        "PRES-03",
+        not strays,
+        "Somebody who is no friend is told that a user comes or goes",
+        "userStatus for friends and the user only",
+        strays[0] if strays else "",
+    )
+
+
+@requirement("PRES-05")
+def test_who_drops_without_a_goodbye_counts_as_gone(stage: Stage) -> None:
+    watch = watched(stage)
+    socket, _ = appear(watch)
+    window = socket.ping_window
+    if window > LONGEST_PING:
+        raise Untestable(
+            f"the backend announces a ping timeout of {window:.0f} s altogether; "
+            f"{LONGEST_PING:.0f} s are the most that the suite waits"
+        )
+    since = watch.marks()
+    stage.drop(socket)
+    for event in watch.told(False, since, window + stage.pace.delivery):
+        stage.check(
+            "PRES-05",
+            event is not None,
+            "Friends are not told that a user has dropped without a goodbye",
+            {"userId": watch.user.id, "isOnline": False},
+            f"nothing within {window:.0f} s, the ping timeout",
+        )
+
+
+@requirement("PRES-06")
+def test_who_was_refused_has_neither_come_nor_gone(stage: Stage) -> None:
+    watch = watched(stage, most=1)
+    (helper,) = stage.bystanders(watch.user, *watch.friends, most=1)
+    (aside,) = stage.connect(helper)
+    # Whether a user who does not exist is refused is not certain.
+    queries = [door for door in doors(stage, watch.user, helper) if door[0] == "CONN-02"]
+
+    def knocked(speaker: Actor, socket: Connection, online: bool, summary: str) -> None:
+        since = watch.marks()
+        clients = knock(stage, queries)
+        deadline = Deadline(stage.pace.delivery)
+        try:
+            for client in clients:
+                client.intruder.await_answer()
+            if not all(client.intruder.await_refusal(deadline) for client in clients):
+                raise Blocked("a client without a good token is not refused (CONN-02)")
+            fence(watch, speaker, socket)
+        finally:
+            for client in clients:
+                client.intruder.leave()
+        for _ in range(2):
+            fence(watch, speaker, socket)
+        told = [
+            heard(theirs, watch.user, online, mark)
+            for theirs, mark in zip(watch.sockets, since, strict=True)
+        ]
+        stage.check(
+            "PRES-06",
+            not any(told),
+            summary,
+            "no userStatus",
+            next(filter(None, told), ""),
+            evidence=[],
+        )
+
+    knocked(helper, aside, True, "A refused connection makes a user appear to be online")
+    own, _ = appear(watch)
+    knocked(watch.user, own, False, "A refused connection makes a user appear to be gone")
