@@ -7,21 +7,22 @@ event that follows on the same connection: once it has arrived, what came before
 
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from conformance.fuzzing.budget import Budget
-from conformance.fuzzing.expectation import Expectation, Kind, of_event
+from conformance.fuzzing.expectation import Kind, of_event
+from conformance.fuzzing.experiments import Experiments, Job
 from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.judgement import why
-from conformance.fuzzing.party import FENCE, NOTICES, Party
+from conformance.fuzzing.party import Party
 from conformance.fuzzing.people import People, addressed
 from conformance.fuzzing.rest import SHRINKING, BackendGone, Tally
-from conformance.fuzzing.rounds import Content, arguments, meant, strays, told
+from conformance.fuzzing.rounds import arguments, meant, strays
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judgements import Judgement
-from conformance.messages import attachment, by_id, content, member, same_id, text, unwrapped
+from conformance.messages import attachment
 from conformance.sockets import NotConnected
 from conformance.steps import Step
 from conformance.world import Actor
@@ -32,7 +33,7 @@ GROUP = 12
 QUICK = 0.05
 """Seconds of latency (95th percentile) up to which every payload gets a fence of its own, so that
 the one that kills the backend is known."""
-PATIENCE = 3
+PATIENCE = 2
 """Valid payloads that may fail to arrive before the rest is not worth the waiting."""
 LIVES_ON = "MSG-07"
 ATTACHMENTS = "MSG-05"
@@ -41,14 +42,6 @@ NOTICE_FENCE = "stopTyping"
 that the typing has ended, and that would look like a payload delivered."""
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A stimulus and what is expected of it."""
-
-    stimulus: Stimulus
-    expectation: Expectation
 
 
 class EventFuzzing:
@@ -72,8 +65,10 @@ class EventFuzzing:
         self._generator = generator
         self._lives = lives
         self._party = Party(sender, listeners)
+        self._tests = Experiments(self._party)
         self._known: set[tuple[str, str]] = set()
         self._fenced_singly = False
+        self._budget = Budget(0)
 
     def run(self, plan: Plan, seconds: float) -> Tally:
         """Fuzzes every client-to-server event, each with its share of `seconds`.
@@ -82,7 +77,7 @@ class EventFuzzing:
         and nothing is judged: scenarios say what is wrong with connecting and sending.
         """
         tally = Tally()
-        budget = Budget(seconds)
+        budget = self._budget = Budget(seconds)
         events = [e for e in self._world.contract.events.values() if e.action == "receive"]
         # Small schemas first, as they leave time to the others. Typing last, so that what a backend
         # tells of it later falls into no other event's time.
@@ -92,8 +87,9 @@ class EventFuzzing:
             if not self._party.message(self._listeners[0]):
                 tally.complete = False
                 return tally
-            self._fenced_singly = self._world.pace.p95 <= QUICK and self._party.notice(
-                self._listeners[0], NOTICE_FENCE
+            # Twice: some backends pass a notice on only when it says something new.
+            self._fenced_singly = self._world.pace.p95 <= QUICK and all(
+                self._party.notice(self._listeners[0], NOTICE_FENCE) for _ in range(2)
             )
             for event, share in budget.shared(events):
                 self._fuzz(event, plan, share, tally)
@@ -134,104 +130,56 @@ class EventFuzzing:
     # What has to be refused
 
     def _silent(self, event: Event, jobs: Sequence[Job], budget: Budget) -> int:
-        before = self._histories()
+        before = self._tests.histories()
         done, clean = 0, True
         for group in grouped(jobs, GROUP):
             if budget.spent:
                 break
             done += len(group)
             began = time.monotonic()
-            if not self._handled(event, group, budget):
+            if not self._handled(event, group):
                 continue
             self._party.settle()
             heard = strays(event.name, self._party.heard(began))
             if heard:
                 clean = False
-                self._find_stray(event, group, budget)
+                self._find_stray(event, group)
                 continue
             for job in group:
                 self._world.enter(_held(job))
         if clean and done:
-            self._check_stored(event, jobs[:done], before, budget)
+            self._check_stored(event, jobs[:done], before)
         return done
 
-    def _find_stray(self, event: Event, group: Sequence[Job], budget: Budget) -> None:
+    def _find_stray(self, event: Event, group: Sequence[Job]) -> None:
         """Finds out which payloads of a group are delivered, by emitting each of them alone.
 
         Twice: what came by chance just then, for a reason of its own, does not come twice.
         """
         for job in group:
-            if budget.spent:
+            if self._budget.spent:
                 return
-            if self._delivered(event, job) and self._delivered(event, job):
-                self._blame(event, job, "is delivered", self._delivered, budget)
+            seen = self._tests.delivered(event, job) and self._tests.delivered(event, job)
+            if seen:
+                self._blame(event, job, "is delivered", seen, self._tests.delivered)
             else:
                 self._world.enter(_held(job))
 
-    def _delivered(self, event: Event, job: Job) -> str:
-        """What a payload alone delivers, in words; empty where it delivers nothing."""
-        began = time.monotonic()
-        if not self._alone(event, job):
-            return ""
-        self._party.settle()
-        return told(strays(event.name, self._party.heard(began)))
-
-    def _check_stored(
-        self, event: Event, jobs: Sequence[Job], before: dict[str, set[str]], budget: Budget
-    ) -> None:
-        stored = self._stored_since(before)
+    def _check_stored(self, event: Event, jobs: Sequence[Job], before: dict[str, set[str]]) -> None:
+        stored = self._tests.stored_since(before)
         if not stored:
             for requirement in {job.expectation.requirement for job in jobs}:
                 self._world.enter(Judgement(requirement, True))
             return
+        # Late consequences of what was emitted before are stored just as well. So a payload is
+        # blamed only if it stores something again, and the likeliest is asked first.
         likely = sorted(jobs, key=lambda job: meant(self._sender.id, job.stimulus) not in stored)
         for job in likely:
-            if budget.spent:
-                break
-            if self._stored(event, job):
-                self._blame(event, job, "is stored", self._stored, budget)
+            if self._budget.spent:
                 return
-        self._world.enter(
-            Judgement(
-                jobs[0].expectation.requirement,
-                False,
-                f"{event.name}: payloads that have to be refused are stored",
-                "no message in any history that was not sent by a valid payload",
-                f"{len(stored)} such messages",
-            ),
-            self._steps(event, jobs[-GROUP:]),
-        )
-
-    def _stored(self, event: Event, job: Job) -> str:
-        """What a payload alone stores, in words; empty where it stores nothing."""
-        before = self._histories()
-        if not self._alone(event, job):
-            return ""
-        count = len(self._stored_since(before))
-        return f"{count} more in the histories" if count else ""
-
-    def _histories(self) -> dict[str, set[str]]:
-        """Ids of the messages with each listener; without those whose history cannot be read."""
-        found = {}
-        for actor in self._listeners:
-            messages = unwrapped(self._sender.read(actor).json)
-            if isinstance(messages, list):
-                found[actor.id] = set(by_id(messages))
-        return found
-
-    def _stored_since(self, before: dict[str, set[str]]) -> list[Content]:
-        """Messages of the sender that are in the histories now and were not, fences aside."""
-        found = []
-        for actor in self._listeners:
-            messages = unwrapped(self._sender.read(actor).json)
-            if actor.id not in before or not isinstance(messages, list):
-                continue
-            for id, message in by_id(messages).items():
-                says = content(message)
-                new = id not in before[actor.id] and not text(message).startswith(FENCE)
-                if new and says[0] == self._sender.id:
-                    found.append(says)
-        return found
+            if seen := self._tests.stored(event, job):
+                self._blame(event, job, "is stored", seen, self._tests.stored)
+                return
 
     # What has to be taken
 
@@ -241,30 +189,13 @@ class EventFuzzing:
             if budget.spent or failed == PATIENCE:
                 break
             done += 1
-            if not self._lost(event, job):
+            if not self._tests.lost(event, job):
                 self._world.enter(replace(_held(job), requirement=_taker(job)))
             # Once more, on a connection that is known to be served.
-            elif self._handled(event, [], budget) and self._lost(event, job):
+            elif self._handled(event, []) and (seen := self._tests.lost(event, job)):
                 failed += 1
-                self._blame(event, job, "does not arrive as it was sent", self._lost, budget)
+                self._blame(event, job, "does not arrive as it was sent", seen, self._tests.lost)
         return done
-
-    def _lost(self, event: Event, job: Job) -> str:
-        """What came instead of a valid payload, in words; empty where it arrives as it was sent."""
-        self._party.open()
-        began = time.monotonic()
-        id = member(job.stimulus.body, "recipientId")
-        recipient = next(actor for actor in self._listeners if same_id(actor.id, id))
-        since = self._party.mark(recipient)
-        self._party.emit(event.name, *arguments(job.stimulus))
-        if event.name in NOTICES:
-            arrived = self._party.told_typing(recipient, NOTICES[event.name], since)
-        else:
-            expected = meant(self._sender.id, job.stimulus)
-            arrived = self._party.wait(
-                recipient, "receiveMessage", lambda message: content(message) == expected, since
-            )
-        return "" if arrived else told(self._party.heard(began)) or "nothing arrived"
 
     # What is the backend's choice
 
@@ -273,13 +204,13 @@ class EventFuzzing:
         for group in grouped(jobs, GROUP):
             if budget.spent:
                 break
-            self._handled(event, group, budget)
+            self._handled(event, group)
             done += len(group)
         return done
 
     # That the service lives on
 
-    def _handled(self, event: Event, group: Sequence[Job], budget: Budget) -> bool:
+    def _handled(self, event: Event, group: Sequence[Job]) -> bool:
         """Emits a group and sees it handled by fences; False where that could not be seen.
 
         Raises NotConnected and BackendGone.
@@ -295,10 +226,10 @@ class EventFuzzing:
             if emission is not None:
                 asked.append((self._party.socket, emission, job))
             if singly and not self._party.notice(listener, NOTICE_FENCE):
-                self._unheard(event, [job], budget)
+                self._unheard(event, [job])
         self._party.open()
         if not self._party.message(listener):
-            self._unheard(event, group, budget)
+            self._unheard(event, group)
             return False
         for socket, emission, job in asked:
             answers = socket.acknowledgements(emission)
@@ -308,40 +239,47 @@ class EventFuzzing:
             self._world.enter(Judgement(LIVES_ON, True))
         return True
 
-    def _unheard(self, event: Event, group: Sequence[Job], budget: Budget) -> None:
+    def _unheard(self, event: Event, group: Sequence[Job]) -> None:
         """A fence has not arrived. Finds out whether that is fair, and whose doing it is.
 
-        Raises BackendGone.
+        Raises NotConnected and BackendGone.
         """
-        dropped = self._party.dropped
-        if not self._serves():
+        if self._party.dropped and self._party.reopened():
+            return
+        if not self._tests.serves():
             self._find_killer(event, group)
-        elif not dropped:
-            deaf = (job for job in group if not budget.spent and self._deafened(event, job))
-            if job := next(deaf, None):
+            return
+        for job in group:
+            if seen := self._tests.deafened(event, job):
                 does = "leaves the sender connected but no longer served"
-                self._blame(event, job, does, self._deafened, budget, LIVES_ON)
-            else:
-                # Fences behind single payloads get lost here for a reason of their own.
-                self._fenced_singly = False
+                self._blame(event, job, does, seen, self._tests.deafened, LIVES_ON)
+                return
+            if self._budget.spent:
+                return
+        # Fences behind single payloads get lost here for a reason of their own.
+        self._fenced_singly = False
 
     def _find_killer(self, event: Event, group: Sequence[Job]) -> None:
-        """Blames the payload after which nobody is served. Raises BackendGone."""
-        lives = self._lives() and self._serves()
-        for job in group if lives and len(group) > 1 else ():
-            # Brought back, the backend shows which one it was.
-            self._alone(event, job)
-            if not self._serves():
-                group = [job]
-                lives = self._lives() and self._serves()
-                break
-        last = group[-1] if group else None
-        reason = f" ({last.expectation.reason or 'a payload of its choice'})" if last else ""
+        """Blames the payload after which nobody is served. Raises BackendGone.
+
+        Where the backend serves again, be it that it was started again, the payloads are emitted
+        once more, each alone: what does not happen again is nobody's fault.
+        """
+        lives = self._lives() and self._tests.serves()
+        if lives:
+            for job in group:
+                self._tests.alone(event, job)
+                if not self._tests.serves():
+                    group, lives = [job], self._lives() and self._tests.serves()
+                    break
+            else:
+                return
+        reason = group[-1].expectation.reason or "a payload" if group else "a valid message"
         self._world.enter(
             Judgement(
                 LIVES_ON,
                 False,
-                f"{event.name}: nobody is served any more after a payload{reason}",
+                f"{event.name}: after {reason} nobody is served any more",
                 "a later message over new connections arrives",
                 "no new connection, or no message over it",
             ),
@@ -350,37 +288,6 @@ class EventFuzzing:
         if not lives:
             raise BackendGone
 
-    def _serves(self) -> bool:
-        """Whether a message goes through over new connections."""
-        try:
-            self._party.renew()
-            return self._party.message(self._listeners[0])
-        except NotConnected:
-            return False
-
-    def _alone(self, event: Event, job: Job) -> bool:
-        """Emits one payload; whether a fence behind it arrives, on a new connection if need be."""
-        try:
-            self._party.open()
-            self._party.emit(event.name, *arguments(job.stimulus))
-            if self._party.message(self._listeners[0]):
-                return True
-            self._party.open()
-            return self._party.message(self._listeners[0])
-        except NotConnected:
-            return False
-
-    def _deafened(self, event: Event, job: Job) -> str:
-        """Whether a payload alone leaves an open connection on which nothing is handled."""
-        try:
-            self._party.renew()
-            self._party.emit(event.name, *arguments(job.stimulus))
-            heard = self._party.message(self._listeners[0])
-        except NotConnected:
-            return ""
-        deaf = not heard and not self._party.dropped
-        return "a later message on the same connection does not arrive" if deaf else ""
-
     # Findings
 
     def _blame(
@@ -388,30 +295,29 @@ class EventFuzzing:
         event: Event,
         job: Job,
         does: str,
+        seen: str,
         observe: Callable[[Event, Job], str],
-        budget: Budget,
         requirement: str = "",
     ) -> None:
-        """Enters that a payload does what it must not, after making it small.
+        """Enters that a payload does what it must not, as `seen`, after making it small.
 
         `observe` emits a payload alone and says what it sees; empty where all is well.
         """
         blamed = requirement or _taker(job)
-        summary = f"{event.name}: {job.expectation.reason or 'a payload'}, and it {does}"
-        best, observed = job, does
+        summary = f"{event.name}: {job.expectation.reason or 'a payload'} {does}"
+        best, observed = job, seen
         if (blamed, summary) not in self._known:
             self._known.add((blamed, summary))
-            observed = observe(event, job) or does
-            share = budget.at_most(SHRINKING)
+            share = self._budget.at_most(SHRINKING)
 
             def fails(body: object) -> bool:
                 nonlocal best, observed
                 other = self._job(event, replace(job.stimulus, body=body, extra=()))
                 if replace(other.expectation, detail="") != replace(job.expectation, detail=""):
                     return False
-                if not (seen := observe(event, other)):
+                if not (now := observe(event, other)):
                     return False
-                best, observed = other, seen
+                best, observed = other, now
                 return True
 
             if job.stimulus.body is not ABSENT:

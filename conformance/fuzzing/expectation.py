@@ -33,7 +33,7 @@ class Expectation:
     level: Level = "must"
     fair: frozenset[int] = frozenset()
     reason: str = ""
-    """Why, in words that stay the same from run to run."""
+    """What it is, in words that stay the same from run to run."""
     detail: str = ""
     """Why, with the values of this stimulus."""
 
@@ -77,30 +77,30 @@ def of_request(
         return FREE
     if Named.MALFORMED in in_path:
         name = _path_requirement(operation)
-        return _refused(contract, name, also | {400}, "the id in the path is no ObjectId")
+        return _refused(contract, name, also | {400}, "an id in the path that is no ObjectId")
     request = operation.request
     if request is not None:
-        if stimulus.body is ABSENT:
+        if stimulus.body is ABSENT or _blank(stimulus.body):
             # An empty body may stand for an empty object (D9), which only some operations take.
             if request.may_accept.accepts({}):
                 return FREE
             name = operation.blame.refuses
-            return _refused(contract, name, also | {400, 415}, "there is no body")
+            return _refused(contract, name, also | {400, 415}, "a request without body")
         if stimulus.content_type != JSON_TYPE:
             name = OTHER_MEDIA_TYPE
-            reason = f"the body is sent as {stimulus.content_type}"
+            reason = f"a body sent as {stimulus.content_type}"
             return _refused(contract, name, also | {400, 415}, reason)
         if not is_json:
             # A reader that repairs or guesses may find JSON after all.
-            if request.may_accept.accepts(body):
+            if body is not ABSENT and request.may_accept.accepts(body):
                 return FREE
-            return _refused(contract, NOT_JSON, also | {400}, "the body is not JSON")
+            return _refused(contract, NOT_JSON, also | {400}, "a body that is not JSON")
         violations = request.may_accept.violations(body)
         if violations:
             if lookalikes(body, request):
                 return FREE
             name = violations[0].requirement or operation.blame.refuses
-            return _refused(contract, name, also | {400}, *flaw(violations[0], body, "the body"))
+            return _refused(contract, name, also | {400}, *flaw(violations[0], "body"))
         if not request.must_accept.accepts(body) or not tame(body, request):
             return FREE
     if Named.SELF in (*in_path, *in_body):
@@ -119,14 +119,14 @@ def of_event(contract: Contract, event: Event, stimulus: Stimulus, people: Peopl
     if Named.EITHER_WAY in in_payload:
         return FREE
     if payload is ABSENT or isinstance(payload, bytes):
-        what = "no payload" if payload is ABSENT else "a binary payload"
+        what = "an event without payload" if payload is ABSENT else "a binary payload"
         return _refused(contract, event.blame.refuses, frozenset(), what)
     violations = event.payload.may_accept.violations(payload)
     if violations:
         if lookalikes(payload, event.payload):
             return FREE
         name = event.blame.refuses
-        return _refused(contract, name, frozenset(), *flaw(violations[0], payload, "the payload"))
+        return _refused(contract, name, frozenset(), *flaw(violations[0], "payload"))
     free = (
         Named.SELF in in_payload
         or bool(stimulus.extra)
@@ -158,43 +158,30 @@ def read(body: object) -> tuple[Any, bool]:
         return ABSENT, False
 
 
+def _blank(body: object) -> bool:
+    return isinstance(body, bytes) and not body.strip()
+
+
 def _no_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def flaw(violation: Violation, value: object, whole: str) -> tuple[str, str]:
-    """What is wrong with a body or payload: without the values of this one, and with them."""
-    place = violation.path or whole
-    wrong = _at(value, violation.path)
-    if isinstance(wrong, dict):
-        lacks = violation.message.endswith("is a required property")
-        reason = f"{place}: {violation.message}" if lacks else f"{place} lacks what it needs"
-    elif isinstance(wrong, str):
-        reason = f"{place} is {'empty' if not wrong else 'a string that does not fit'}"
-    else:
-        reason = f"{place} is {_type(wrong)}"
-    return reason, f"{place}: {violation.message}"
+def flaw(violation: Violation, what: str) -> tuple[str, str]:
+    """What is wrong with a body or payload: where, without this one's values, and with them.
 
-
-def _at(value: Any, pointer: str) -> object:
-    for part in pointer.split("/")[1:]:
-        key = part.replace("~1", "/").replace("~0", "~")
-        value = value[int(key)] if isinstance(value, list) else value[key]
-    return value
-
-
-def _type(value: object) -> str:
-    match value:
-        case None:
-            return "null"
-        case bool():
-            return "a boolean"
-        case int() | float():
-            return "a number"
-        case list():
-            return "an array"
-        case _:
-            return "an object"
+    The first names findings, so it does not tell one wrong type at a place from another.
+    """
+    detail = f"{violation.path or what}: {violation.message}"
+    named, _, rest = violation.message.rpartition(" is a required property")
+    if named and not rest:
+        missing = named.strip('"')
+        where = (
+            f"whose {violation.path} lacks {missing}" if violation.path else f"without {missing}"
+        )
+        return f"a {what} {where}", detail
+    if violation.path:
+        return f"a {what} whose {violation.path} is wrong", detail
+    return f"a {what} that is wrong as a whole", detail
 
 
 def lookalikes(body: object, request: Request) -> bool:
@@ -217,28 +204,35 @@ def tame(body: object, request: Request) -> bool:
     refuse others; what stands deep inside is the backend's choice (D16).
     """
     return all(
-        _tame_name(key) and _flat(value)
+        _tame_name(key) and _tame_value(value)
         for part, known in _objects(body, _known(request.schema))
         for key, value in part.items()
         if key not in known
     )
 
 
-def _tame_name(key: str) -> bool:
+def _tame_name(name: str) -> bool:
     return (
-        key.isprintable()
-        and key not in ("", "__proto__", "constructor", "prototype")
-        and not set(key) & {"$", "."}
+        name not in ("", "__proto__", "constructor", "prototype")
+        and not set(name) & {"$", "."}
+        and not any(letter < " " or "\x7f" <= letter <= "\x9f" for letter in name)
     )
 
 
-def _flat(value: object) -> bool:
-    if isinstance(value, str):
-        return "\x00" not in value
-    if isinstance(value, int | float):
-        # Beyond this, decoders with fixed widths may refuse the number.
-        return abs(value) < 2**53
-    return value is None or value in ([], {})
+def _tame_value(value: object, levels: int = 3) -> bool:
+    match value:
+        case str():
+            return "\x00" not in value
+        case int() | float():
+            # Beyond this, decoders with fixed widths may refuse the number.
+            return abs(value) < 2**53
+        case list():
+            return levels > 0 and all(_tame_value(inner, levels - 1) for inner in value)
+        case dict():
+            return levels > 0 and all(
+                _tame_name(name) and _tame_value(inner, levels - 1) for name, inner in value.items()
+            )
+    return value is None
 
 
 def _known(schema: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
@@ -300,12 +294,12 @@ def _nobody(contract: Contract, name: str | None, fair: frozenset[int]) -> Expec
     # A requirement that is about malformed ids first says about unknown users in a further
     # sentence.
     level = requirement.clauses[0].level if requirement.clauses else requirement.level
-    return Expectation(Kind.NOBODY, requirement.id, level, fair, "the named user does not exist")
+    return Expectation(Kind.NOBODY, requirement.id, level, fair, "a user who does not exist")
 
 
 def _taken(contract: Contract, name: str | None, fair: frozenset[int]) -> Expectation:
     requirement = _requirement(contract, name)
     if requirement is None:
         return FREE
-    reason = "it is what every backend has to take"
-    return Expectation(Kind.TAKEN, requirement.id, requirement.level, fair, reason)
+    reason, detail = "valid input", "it is what every backend has to take"
+    return Expectation(Kind.TAKEN, requirement.id, requirement.level, fair, reason, detail)

@@ -33,11 +33,11 @@ def judge(
     ):
         return None
     wanted = " or ".join(str(fair) for fair in sorted(expectation.fair))
-    got = "without an answer" if status is None else str(status)
+    got = "left without an answer" if status is None else f"answered {status}"
     return Judgement(
         expectation.requirement,
         False,
-        summary=f"{operation.method} {operation.path}: {expectation.reason} ({got}, not {wanted})",
+        summary=f"{operation.method} {operation.path}: {expectation.reason} is {got}, not {wanted}",
         expected=f"{wanted}, because {why(expectation, stimulus)}",
         observed=answered(exchange),
         level=expectation.level,

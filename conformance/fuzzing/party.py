@@ -9,14 +9,14 @@ from typing import Any
 
 from conformance.deadlines import Deadline
 from conformance.messages import member, same_id, text, user_id
-from conformance.sockets import Closed, Connection, Emission, Received
+from conformance.sockets import Closed, Connection, Emission, NotConnected, Received
 from conformance.steps import Step
 from conformance.world import Actor
 
 NOTICES = {"typing": True, "stopTyping": False}
 """Client-to-server events that give the recipient a typingStatus, and its `isTyping`."""
 
-LOOK = 0.2
+LOOK = 0.05
 """Seconds between two looks at whether the sender's socket still is open."""
 FENCE = "fence "
 """How the text of every fence begins."""
@@ -68,6 +68,14 @@ class Party:
         self.close()
         self.open()
 
+    def reopened(self) -> bool:
+        """Whether the sender gets a message through on a new connection."""
+        try:
+            self.open()
+        except NotConnected:
+            return False
+        return self.message(self.listeners[0])
+
     def close(self) -> None:
         """Closes all sockets."""
         for socket in self._sockets.values():
@@ -103,7 +111,7 @@ class Party:
         socket = self._sockets[listener.id]
         while True:
             last = self.dropped or deadline.left <= LOOK
-            within = min(deadline.left, LOOK + self._pace.settle)
+            within = self._pace.settle if self.dropped else min(deadline.left, LOOK)
             found = socket.wait_for(
                 event, lambda args: bool(args) and wanted(args[0]), within=within, since=since
             )
@@ -151,7 +159,7 @@ class Party:
     def heard(self, since: float) -> list[Heard]:
         """What everyone received from the sender since a monotonic time, fences aside.
 
-        An event whose sender is somebody else is somebody else's business.
+        An event with another sender is somebody else's business; one without any is not.
         """
         found = []
         for actor in (self.sender, *self.listeners):
@@ -165,11 +173,7 @@ class Party:
     def _ours(self, heard: Heard) -> bool:
         if heard.event == "receiveMessage":
             sender = user_id(member(heard.payload, "sender"))
-            return not text(heard.payload).startswith(FENCE) and self._not_anothers(sender)
+            return not text(heard.payload).startswith(FENCE) and sender in (None, self.sender.id)
         if heard.event == "typingStatus":
-            return self._not_anothers(user_id(member(heard.payload, "senderId")))
+            return user_id(member(heard.payload, "senderId")) in (None, self.sender.id)
         return False
-
-    def _not_anothers(self, id: str | None) -> bool:
-        users = self.sender.world.target.users
-        return id == self.sender.id or all(user.id != id for user in users)

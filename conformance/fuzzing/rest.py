@@ -84,9 +84,10 @@ class RestFuzzing:
         try:
             for operation, share in budget.shared(operations):
                 self._fuzz(operation, plan, share, tally)
-            self._take_back()
         except BackendGone:
             tally.complete = False
+        finally:
+            self._take_back()
         return tally
 
     def _fuzz(self, operation: Operation, plan: Plan, budget: Budget, tally: Tally) -> None:

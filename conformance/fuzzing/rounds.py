@@ -12,14 +12,14 @@ Content = tuple[str | None, str | None, str, tuple[str, str] | None]
 
 
 def meant(sender: str, stimulus: Stimulus) -> Content:
-    """What a valid `sendMessage` payload says, as `messages.content` reads a message."""
-    payload: Any = stimulus.body
+    """What a `sendMessage` payload says, as `messages.content` reads a message."""
+    payload = stimulus.body
     return content(
         {
             "sender": sender,
-            "recipient": payload.get("recipientId"),
-            "text": payload.get("text"),
-            "attachment": payload.get("attachment"),
+            "recipient": member(payload, "recipientId"),
+            "text": member(payload, "text"),
+            "attachment": member(payload, "attachment"),
         }
     )
 
