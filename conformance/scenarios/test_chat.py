@@ -1,0 +1,160 @@
+"""The chat alias (CHAT)."""
+
+import string
+from collections.abc import Iterator
+from typing import Any
+
+from conformance.messages import (
+    by_id,
+    content,
+    conversation_id,
+    message_id,
+    status_rank,
+    unwrapped,
+)
+from conformance.monitors import short
+from conformance.scenarios import requirement
+from conformance.scenarios.bodies import TEXTS, wrong_chat_messages
+from conformance.scenarios.exactness import fits_at_top, same_message
+from conformance.scenarios.freshness import is_fresh
+from conformance.scenarios.witness import Witness
+from conformance.sockets import Connection
+from conformance.stage import Stage
+from contract import Level
+
+FEWEST_DIGITS = 6
+"""Digits that a public id needs, so that one with other digits is hardly anybody's."""
+
+
+@requirement("CHAT-01", "CHAT-02")
+def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
+    one, other, third = stage.cast(3)
+    first = stage.created(one.send(other, text=stage.text()))
+    returned: dict[str, Any] = {}
+    # Fields of the other way to send are unknown here, and so ignored (D6).
+    unknown = {"text": "not this", "recipientId": third.id}
+    for sender, recipient, words, more in (
+        (one, other, stage.text(), {}),
+        (other, one, stage.text(), {}),
+        *((one, other, words, {}) for words in stage.random.sample(TEXTS, 5)),
+        (one, other, stage.text(), unknown),
+    ):
+        body = {"to": recipient.user.public_id, "message": words, **more}
+        answer = sender.call("sendChatMessage", json=body)
+        message = unwrapped(answer.json)
+        accepted = answer.status == 201 and message_id(message) is not None
+        stage.check(
+            "CHAT-01",
+            accepted and fits_at_top(stage, answer),
+            "A valid chat message is not answered 201 with the new message in the envelope",
+            '201 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        if not accepted:
+            continue
+        for holds, what in (
+            (content(message)[0] == sender.id, "another sender than the caller"),
+            (content(message)[1] == recipient.id, "another recipient than `to` names"),
+            (content(message)[2] == words, "another text than `message`"),
+            (content(message)[3] is None, "an attachment"),
+            (is_fresh(message, answer), "a createdAt that is not now"),
+            (status_rank(message) in (0, 1), "another status than sent or delivered"),
+            (
+                conversation_id(message) == conversation_id(first),
+                "another conversation than the pair's",
+            ),
+        ):
+            stage.check(
+                "CHAT-02", holds, f"A chat message is returned with {what}", str(body), message
+            )
+        returned[message_id(message) or ""] = message
+    for reader, read in ((one, other), (other, one)):
+        stored = by_id(stage.history_of(reader, read))
+        for id, message in returned.items():
+            stage.check(
+                "CHAT-02",
+                id in stored and same_message(stored[id], message),
+                "A chat message does not stand in the history as it was returned",
+                short(message),
+                stored.get(id, "not there"),
+            )
+    if not returned:
+        stage.untestable("CHAT-02", "no chat message was accepted")
+
+
+@requirement("CHAT-03", "CHAT-06")
+def test_a_chat_message_to_nobody_is_refused(stage: Stage) -> None:
+    sender, other = stage.cast(2)
+    witness = Witness(stage, sender, other)
+    known = {name for actor in stage.world.actors for name in (actor.id, actor.user.public_id)}
+    for what, name in _nobodies(stage, other.user.public_id):
+        if name in known:
+            continue
+        answer = sender.chat(name, witness.mark())
+        witness.heed(answer)
+        stage.answered(
+            "CHAT-03", answer, (404, 400), f"A chat message to {what} is not answered 404"
+        )
+    witness.judge("CHAT-06")
+
+
+def _nobodies(stage: Stage, public_id: str) -> Iterator[tuple[str, str]]:
+    """Strings that are nobody's public id."""
+    yield "a public id that nobody has", f"NOBODY{stage.unknown_id()}"
+    yield "an ObjectId that nobody has", stage.unknown_id()
+    if sum(letter.isdigit() for letter in public_id) >= FEWEST_DIGITS:
+        other = "".join(
+            stage.random.choice(string.digits) if letter.isdigit() else letter
+            for letter in public_id
+        )
+        yield "a public id that nobody has, in the form of a known one", other
+    yield "a pattern that matches every id", ".*"
+    yield "a pattern that matches every id in SQL", "%"
+    yield "a condition that is always true in SQL", "' OR '1'='1"
+
+
+@requirement("CHAT-04", "CHAT-06")
+def test_a_wrong_chat_message_is_refused_and_leaves_nothing(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    witness = Witness(stage, sender, recipient)
+    silent = 0
+    for wrong in wrong_chat_messages(recipient.user.public_id, witness.mark):
+        answer = sender.call("sendChatMessage", json=wrong.body)
+        witness.heed(answer)
+        stage.answered(
+            wrong.requirement, answer, 400, f"A chat message with {wrong.flaw} is not answered 400"
+        )
+        silent += answer.status is None
+        if silent > 1:
+            break  # each of them costs a whole deadline
+    witness.judge("CHAT-06")
+
+
+@requirement("CHAT-05")
+def test_a_chat_message_reaches_the_sockets_of_both(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    theirs, ours = stage.connect(recipient, sender)
+    message = stage.created(sender.chat(recipient, stage.text()), "CHAT-01")
+    sockets: tuple[tuple[Connection, str, Level], ...] = (
+        (theirs, "recipient", "must"),
+        (ours, "sender", "should"),
+    )
+    for socket, who, level in sockets:
+        came = stage.await_message(socket, id=message_id(message))
+        stage.check(
+            "CHAT-05",
+            came is not None,
+            f"The {who}'s socket gets no receiveMessage for a chat message",
+            "receiveMessage with the message",
+            f"nothing within {stage.pace.delivery:.0f} s",
+            level=level,
+        )
+        if came is not None:
+            stage.check(
+                "CHAT-05",
+                same_message(came.args[0], message),
+                f"The {who}'s socket gets another chat message than the answer shows",
+                short(message),
+                came,
+                level=level,
+            )

@@ -1,0 +1,403 @@
+"""What a user sets for a conversation (META)."""
+
+from collections.abc import Callable
+from functools import partial
+from itertools import product
+from typing import Any
+
+from conformance.http import Exchange
+from conformance.messages import member, same_id, user_id
+from conformance.scenarios import requirement
+from conformance.scenarios.bodies import FLAGS, malformed_ids, wrong_settings
+from conformance.scenarios.exactness import fits_at_top
+from conformance.scenarios.settings import (
+    FIELDS,
+    PLAIN,
+    UNSEEN,
+    Body,
+    Settings,
+    differing,
+    entry_of,
+)
+from conformance.sockets import Connection, Received
+from conformance.stage import Stage
+from conformance.world import Actor
+
+FULL: Body = {"isPinned": True, "isBlocked": False, "isFavorite": True, "customRingtone": "veena"}
+RINGTONES = ("tabla-roll", "bells", "https://cdn.example/tones/sitar.mp3", "a", "tone.7")
+
+
+@requirement("META-01", "META-02", "META-11")
+def test_settings_are_answered_as_they_were_sent(stage: Stage) -> None:
+    """All combinations of the flags, each sent twice."""
+    owner, other = stage.cast(2)
+    settings = Settings(stage, owner, other)
+    try:
+        for number, values in enumerate(product((True, False), repeat=len(FLAGS))):
+            body: Body = dict(zip(FLAGS, values, strict=True))
+            if number % 2 == 0:
+                body["customRingtone"] = RINGTONES[number % len(RINGTONES)]
+            answer, again = settings.put(body), settings.put(body)
+            _judge_entry(stage, answer, owner, other)
+            for entry, field in product(map(entry_of, (answer, again)), body):
+                # Whether there is an entry at all is judged above.
+                stage.check(
+                    "META-02",
+                    not entry or field not in differing(entry, body),
+                    f"{field} is not answered as it was sent",
+                    str(body),
+                    entry,
+                )
+            stage.check(
+                "META-11",
+                again.status == answer.status
+                and _settings(entry_of(again)) == _settings(entry_of(answer)),
+                "The same body of settings sent twice gives other settings",
+                str(_settings(entry_of(answer))),
+                again,
+            )
+    finally:
+        settings.reset()
+
+
+def _judge_entry(stage: Stage, answer: Exchange, owner: Actor, other: Actor) -> None:
+    entry = entry_of(answer)
+    for holds, what in (
+        (bool(entry) and fits_at_top(stage, answer), "without the settings in the envelope"),
+        (user_id(entry) is not None, "without an _id"),
+        (same_id(entry.get("userId"), owner.id), "with another userId than the caller's"),
+        (same_id(entry.get("otherUserId"), other.id), "with another otherUserId than was named"),
+        (all(isinstance(entry.get(flag), bool) for flag in FLAGS), "without all three flags"),
+    ):
+        stage.check(
+            "META-01",
+            holds,
+            f"A complete body of settings is answered {what}",
+            '200 {"success": true, "data": {"_id": …, "userId": …, "otherUserId": …, …}}',
+            answer,
+        )
+
+
+def _settings(entry: Body) -> dict[str, Any]:
+    return {field: entry.get(field) for field in FIELDS}
+
+
+@requirement("META-02", "META-03", "META-09")
+def test_a_partial_body_changes_what_it_names(stage: Stage) -> None:
+    owner, other = stage.cast(2)
+    settings = Settings(stage, owner, other)
+    try:
+        if settings.readable:
+            _judge_storage(stage, settings)
+        for body in (
+            {"isPinned": False},
+            {"isFavorite": False},
+            {"isBlocked": True},
+            {"customRingtone": "sitar"},
+            {"isPinned": False, "customRingtone": "sarod"},
+        ):
+            settings.store(**FULL)
+            answer = settings.put(body)
+            entry = entry_of(answer)
+            names = " and ".join(body)
+            if not stage.check(
+                "META-03",
+                bool(entry),
+                f"A body of settings with {names} alone is refused",
+                "200",
+                answer,
+            ):
+                continue
+            stage.check(
+                "META-03",
+                not differing(entry, FULL | body),
+                f"A body of settings with {names} alone changes others, or not these",
+                str(FULL | body),
+                entry,
+            )
+        _judge_clearing(stage, settings)
+    finally:
+        settings.reset()
+
+
+def _judge_storage(stage: Stage, settings: Settings) -> None:
+    """What was stored can be read back here, so an answer that only repeats the body is seen."""
+    for values in (
+        {"isPinned": True, "isFavorite": True},
+        {"isPinned": False, "isFavorite": False},
+    ):
+        wanted = PLAIN | values | {"customRingtone": f"tone-{values['isPinned']}".lower()}
+        settings.store(**wanted)
+        entry = settings.read(isBlocked=False)
+        for field in wanted:
+            stage.check(
+                "META-02",
+                field not in differing(entry, wanted),
+                f"{field} is not stored as it was sent",
+                str(wanted),
+                entry,
+            )
+    settings.store(isBlocked=True)
+    entry = settings.read(isPinned=False)
+    stage.check(
+        "META-02",
+        entry.get("isBlocked") is True,
+        "isBlocked is not stored as it was sent",
+        "true",
+        entry,
+    )
+
+
+def _judge_clearing(stage: Stage, settings: Settings) -> None:
+    settings.store(**FULL)
+    answer = settings.put(FULL | {"customRingtone": None})
+    entry = entry_of(answer)
+    stage.check(
+        "META-09",
+        bool(entry) and not entry.get("customRingtone"),
+        "A customRingtone of null does not clear the ringtone",
+        "200 with customRingtone null or absent",
+        answer,
+    )
+    if entry and settings.readable:
+        settings.store(**FULL)
+        settings.put(FULL | {"customRingtone": None})
+        later = settings.read(isBlocked=False)
+        stage.check(
+            "META-09",
+            not later.get("customRingtone"),
+            "A ringtone that was cleared comes back",
+            "customRingtone null or absent",
+            later,
+        )
+
+
+@requirement("META-04")
+def test_there_is_one_entry_for_each_other_user(stage: Stage) -> None:
+    """Whatever is set, in whatever case the id is written, and at the same moment."""
+    owner, other = stage.cast(2)
+    settings = Settings(stage, owner, other)
+    try:
+        entries = [settings.store(), settings.store(isPinned=True), settings.store(**FULL)]
+        capital = owner.set(other.id.upper(), FULL)
+        if capital.status == 200:
+            entries.append(entry_of(capital))
+        else:
+            stage.check("META-01", False, "An id in capital hex digits is refused", "200", capital)
+        deeds: list[Callable[[], Exchange]] = [
+            partial(settings.put, FULL | {"isPinned": number % 2 == 0}) for number in range(6)
+        ]
+        entries += [entry for entry in map(entry_of, stage.together(*deeds)) if entry]
+        entries.append(settings.store())
+    finally:
+        settings.reset()
+    ids = {user_id(entry) for entry in entries}
+    stage.check(
+        "META-04",
+        len(ids) == 1,
+        "The entry for one other user has several ids",
+        "one _id, whatever is set",
+        sorted(map(str, ids)),
+    )
+
+
+@requirement("META-05")
+def test_settings_belong_to_one_user_and_one_conversation(stage: Stage) -> None:
+    one, other, third = stage.cast(3)
+    mine, theirs, elsewhere = (
+        Settings(stage, *pair) for pair in ((one, other), (other, one), (one, third))
+    )
+    quiet: Body = {"isPinned": False, "isFavorite": False, "customRingtone": "quiet"}
+    try:
+        ids = [
+            user_id(mine.store(**FULL)),
+            user_id(theirs.store(**quiet)),
+            user_id(elsewhere.store(**quiet)),
+        ]
+        stage.check(
+            "META-05",
+            len(set(ids)) == len(ids),
+            "Settings of two users, or for two others, are one entry",
+            "an _id of its own for each owner and other user",
+            ids,
+        )
+        for settings, wanted, whose in (
+            (mine, FULL, "one user"),
+            (theirs, quiet, "the other user"),
+            (elsewhere, quiet, "another conversation"),
+        ):
+            if settings.readable:
+                # `readable` writes; the order of writing is the other way round this time.
+                for again, body in ((elsewhere, quiet), (theirs, quiet), (mine, FULL)):
+                    again.store(**body)
+                entry = settings.read(isBlocked=False)
+                stage.check(
+                    "META-05",
+                    not differing(entry, wanted),
+                    f"The settings of {whose} change when others are set",
+                    str(wanted),
+                    entry,
+                )
+    finally:
+        for settings in (mine, theirs, elsewhere):
+            settings.reset()
+
+
+@requirement("META-06")
+def test_settings_for_nobody_are_refused(stage: Stage) -> None:
+    owner, other = stage.cast(2)
+    silent = 0
+    for name, id in malformed_ids(other.id):
+        answer = owner.set(id, PLAIN)
+        stage.answered(
+            "META-06", answer, 400, f"Settings with an otherUserId that is {name} are not refused"
+        )
+        silent += answer.status is None
+        if silent > 1:
+            break  # each of them costs a whole deadline
+    stage.answered(
+        "META-06",
+        owner.set(stage.unknown_id(), PLAIN),
+        404,
+        "Settings for a user who does not exist are not answered 404",
+        level="should",
+    )
+
+
+@requirement("META-07")
+def test_wrong_settings_are_refused(stage: Stage) -> None:
+    owner, other = stage.cast(2)
+    silent = 0
+    for wrong in wrong_settings():
+        answer = owner.set(other, wrong.body)
+        stage.answered(
+            wrong.requirement, answer, 400, f"Settings with {wrong.flaw} are not answered 400"
+        )
+        silent += answer.status is None
+        if silent > 1:
+            break
+
+
+@requirement("META-08")
+def test_a_refused_update_changes_nothing(stage: Stage) -> None:
+    """One wrong field among right ones, before and behind them."""
+    owner, other, third = stage.cast(3)
+    settings = Settings(stage, owner, other)
+    refused = False
+    try:
+        for field, value in (
+            ("isPinned", "wrong"),
+            ("isFavorite", 5),
+            ("isBlocked", []),
+            ("customRingtone", {"a": 1}),
+        ):
+            for last in (True, False):
+                answers: list[Exchange] = []
+
+                def update(
+                    body: Body,
+                    wrong: Body = {field: value},  # noqa: B006  never changed
+                    last: bool = last,
+                    answers: list[Exchange] = answers,
+                ) -> None:
+                    right = {name: body[name] for name in body if name not in wrong}
+                    answers.append(settings.put(right | wrong if last else wrong | right))
+
+                changed = settings.changed_by(update, third)
+                if changed is None:
+                    stage.untestable("META-08", UNSEEN)
+                    return
+                if answers[0].status is not None and answers[0].status >= 400:
+                    refused = True
+                    stage.check(
+                        "META-08",
+                        not changed,
+                        f"An update refused for a wrong {field} changes the settings",
+                        "the settings as they were",
+                        f"changed: {', '.join(sorted(changed))}",
+                    )
+    finally:
+        settings.reset()
+    if not refused:
+        stage.untestable("META-08", "no wrong update is refused (META-07)")
+
+
+@requirement("META-10", "META-05")
+def test_a_blocked_user_is_not_heard(stage: Stage) -> None:
+    """By no way of sending, and not when typing; a third user is, and the blocked one later."""
+    owner, other, third = stage.cast(3)
+    settings = Settings(stage, owner, other)
+    here, there, elsewhere = stage.connect(owner, other, third)
+    try:
+        settings.store(isBlocked=True)
+        since, beyond = here.mark(), elsewhere.mark()
+        silenced = [stage.text("blocked") for _ in range(3)]
+        other.send(owner, text=silenced[0])
+        other.chat(owner, silenced[1])
+        _say(stage, there, owner, silenced[2])
+        # What the blocked user types for the third shows that the backend has come so far.
+        stage.emit(there, "typing", {"recipientId": third.id})
+        _await_typing(stage, elsewhere, other, beyond)
+        fence = stage.text("fence")
+        stage.created(third.send(owner, text=fence))
+        stage.check(
+            "META-05",
+            stage.await_message(here, text=fence, since=since) is not None,
+            "Who has blocked one user does not hear another",
+            "receiveMessage from the user who is not blocked",
+        )
+        stage.settle(here, there, elsewhere)
+        heard = [one for one in here.received("receiveMessage", since) if _text(one) in silenced]
+        typing = [one for one in here.received("typingStatus", since) if _typist(one) == other.id]
+        for events, what in ((heard, "receiveMessage"), (typing, "typingStatus")):
+            stage.check(
+                "META-10",
+                not events,
+                f"Who has blocked a user gets {what} from that user",
+                f"no {what} from the blocked user",
+                events[0] if events else "",
+            )
+    finally:
+        settings.reset()
+    since = here.mark()
+    words = stage.text("unblocked")
+    other.send(owner, text=words)
+    stage.check(
+        "META-10",
+        stage.await_message(here, text=words, since=since) is not None,
+        "After unblocking a user no receiveMessage comes from that user",
+        "receiveMessage",
+        f"nothing within {stage.pace.delivery:.0f} s",
+    )
+    stage.emit(there, "typing", {"recipientId": owner.id})
+    stage.check(
+        "META-10",
+        _await_typing(stage, here, other, since) is not None,
+        "After unblocking a user no typingStatus comes from that user",
+        "typingStatus",
+        f"nothing within {stage.pace.delivery:.0f} s",
+    )
+    stage.emit(there, "stopTyping", {"recipientId": owner.id})
+
+
+def _say(stage: Stage, here: Connection, recipient: Actor, words: str) -> None:
+    stage.emit(here, "sendMessage", {"recipientId": recipient.id, "text": words})
+    stage.emit(here, "typing", {"recipientId": recipient.id})
+    stage.emit(here, "stopTyping", {"recipientId": recipient.id})
+
+
+def _await_typing(stage: Stage, socket: Connection, typist: Actor, since: int) -> Received | None:
+    return socket.wait_for(
+        "typingStatus",
+        lambda args: bool(args) and user_id(member(args[0], "senderId")) == typist.id,
+        within=stage.pace.delivery,
+        since=since,
+    )
+
+
+def _text(received: Received) -> Any:
+    return member(received.args[0], "text") if received.args else None
+
+
+def _typist(received: Received) -> str | None:
+    return user_id(member(received.args[0], "senderId")) if received.args else None
