@@ -205,6 +205,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
 
     def _end(self) -> None:
         self._finished = True
+        log.info("%s %s %d", self._scope["method"], self._scope["path"], self._status)
         self._connection.finish()
 
 

@@ -85,6 +85,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except StartError as error:
         sys.stderr.write(f"r2c-server: {error}\n")
         return WRONG_USAGE
+    except KeyboardInterrupt:  # before the server was ready to end by itself
+        return ENDED
 
 
 def secret_of(options: Options, variable: str | None) -> str:

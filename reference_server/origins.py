@@ -25,3 +25,10 @@ class CrossOrigin(CORSMiddleware):
             allow_headers=("Authorization", "Content-Type"),
             expose_headers=("Allow", "Retry-After", "WWW-Authenticate"),
         )
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        # Only browsers send an origin; nothing has to be added to an answer for others.
+        if scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"]):
+            await super().__call__(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)

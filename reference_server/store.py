@@ -90,6 +90,7 @@ class Store:
         self._settings = database["settings"]
         self._client = client
         self._opened: set[ObjectId] = set()  # conversations known to stand in the database
+        self._latest = utc_now()
 
     @classmethod
     def embedded(cls) -> "Store":
@@ -144,7 +145,8 @@ class Store:
         """Keep a new message from `sender` to `recipient` and say what was kept."""
         conversation = conversation_id(sender, recipient)
         await self._open_conversation(conversation, sender, recipient)
-        now = utc_now()
+        # A clock that is set back does not put new messages before older ones.
+        self._latest = now = max(utc_now(), self._latest)
         document = {
             "_id": ObjectId(),
             "conversationId": conversation,

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -226,3 +227,18 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
 def test_lone_surrogates_cannot_be_stored() -> None:
     assert storable("👩‍👩‍👧\x00")
     assert not storable("\ud800")
+
+
+def test_a_clock_that_is_set_back_does_not_reorder_messages(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def scenario() -> None:
+        store = Store.embedded()
+        await store.add_message(ASHA, BEN, "first", None, "sent")
+        earlier = utc_now() - timedelta(hours=1)
+        monkeypatch.setattr("reference_server.store.utc_now", lambda: earlier)
+        await store.add_message(ASHA, BEN, "second", None, "sent")
+        found = await store.messages_between(ASHA, BEN)
+        assert [each.text for each in found] == ["first", "second"]
+
+    asyncio.run(scenario())
