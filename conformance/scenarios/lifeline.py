@@ -24,7 +24,7 @@ class Lifeline:
     def __init__(self, stage: Stage, requirement: str, sender: Actor, witness: Actor) -> None:
         self._stage = stage
         self._requirement = requirement
-        self._sender, self._recipient = sender, witness
+        self.sender, self._recipient = sender, witness
         self.witness, first = stage.connect(witness, sender)
         self.sockets = [first]
         """The sender's sockets so far; the last one is in use."""
@@ -51,7 +51,7 @@ class Lifeline:
         """Sends one payload, unless the socket has been closed by now."""
         try:
             if payload.packet is not None:
-                self._stage.world.step(Step.of_raw(self._sender.name, payload.packet))
+                self._stage.world.step(Step.of_raw(self.sender.name, payload.packet))
                 self.socket.send_raw(payload.packet)
             else:
                 self._stage.emit_if_open(self.socket, event, *payload.args, acknowledge=acknowledge)
@@ -103,7 +103,7 @@ class Lifeline:
 
     def _come_back(self, after: str) -> None:
         try:
-            self.sockets.append(self._stage.try_to_connect(self._sender))
+            self.sockets.append(self._stage.try_to_connect(self.sender))
         except NotConnected as error:
             self._judge(False, f"After {after} the backend takes no new connection", error)
         self.socket.rest(self._stage.pace.breath)
