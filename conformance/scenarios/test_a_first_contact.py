@@ -33,7 +33,7 @@ def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
         )
 
 
-@requirement("META-01", "META-04")
+@requirement("META-04")
 def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> None:
     """Backends that look for an entry and create one if there is none may create several."""
     owner, other = stage.untouched()
@@ -57,7 +57,7 @@ def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> No
     )
 
 
-@requirement("SEND-03", "SEND-04", "SEND-15", "AUTH-09")
+@requirement("SEND-15")
 def test_the_first_messages_of_two_users_cross(stage: Stage) -> None:
     """Both write at once, every way there is, and no conversation exists yet."""
     one, other = stage.fresh_pair()
