@@ -1,18 +1,19 @@
 """The commands `requirements` and `explain`: what a backend has to keep, in words."""
 
-import argparse
 import ast
-import sys
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
-from conformance.plugin import SCENARIOS
+from conformance.cli import Parser, Wrong
 from contract import GROUPS, Contract, Requirement, load
+
+SCENARIOS = Path(__file__).parent / "scenarios"
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs `requirements` or `explain ID` and returns the exit status."""
-    parser = argparse.ArgumentParser(prog="r2c-verify")
+    """Runs `requirements` or `explain ID` and returns the exit status. Raises Wrong."""
+    parser = Parser(prog="r2c-verify")
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("requirements", help="list what a backend has to keep")
     explain = commands.add_parser("explain", help="tell what one requirement means")
@@ -23,11 +24,7 @@ def run_command(arguments: Sequence[str]) -> int:
         print(listing(contract))  # noqa: T201
         return 0
     if chosen.id not in contract.requirements:
-        print(  # noqa: T201
-            f"r2c-verify: {chosen.id} is no requirement; `r2c-verify requirements` lists them.",
-            file=sys.stderr,
-        )
-        return 2
+        raise Wrong(f"{chosen.id!r} is no requirement; `r2c-verify requirements` lists them.")
     print(explanation(contract, contract.requirements[chosen.id]))  # noqa: T201
     return 0
 

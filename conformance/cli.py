@@ -1,8 +1,11 @@
 """The command `r2c-verify`: arguments in, exit status out."""
 
 import argparse
+import io
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -14,6 +17,7 @@ if TYPE_CHECKING:
     from contract import Contract
 
 USAGE_ERROR = 2
+INCOMPLETE = 3
 SUITE_ERROR = 4
 DEFAULT_TARGET = Path("target.toml")
 COMMANDS = ("requirements", "explain")
@@ -30,35 +34,74 @@ exit status:
 """
 
 
-class _Wrong(Exception):
+class Wrong(Exception):
     """Wrong usage; `str` is the sentence that the user sees."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows ASCII alone shows a question mark, not a traceback.
+        sys.stdout.reconfigure(errors="replace")
     try:
         if arguments and arguments[0] in COMMANDS:
             from conformance.catalogue import run_command
 
             return run_command(arguments)
         return _verify(_parser().parse_args(arguments))
-    except _Wrong as error:
-        print(f"r2c-verify: {error}", file=sys.stderr)  # noqa: T201
+    except Wrong as error:
+        _complain(str(error))
         return USAGE_ERROR
+    except KeyboardInterrupt:
+        _complain("interrupted.")
+        return INCOMPLETE
     except BrokenPipeError:
-        # Whoever read our output has heard enough; Python must not complain on its way out.
-        sys.stderr.close()
-        return USAGE_ERROR
+        return 0
+    except Exception as error:
+        _complain(
+            f"an error of this suite, please report it: {type(error).__name__}: {error} "
+            f"({_origin(error)})"
+        )
+        return SUITE_ERROR
+    finally:
+        _hang_up()
+
+
+def _complain(sentence: str) -> None:
+    from conformance.printable import one_line
+
+    print(f"r2c-verify: {one_line(sentence)}", file=sys.stderr)  # noqa: T201
+
+
+def _origin(error: Exception) -> str:
+    """File and line where an error came up."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _hang_up() -> None:
+    """Sends what is left to standard output. Where nobody reads it any more (`| head -1`), Python
+    must not complain about that on its way out.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
+    parser = Parser(
         prog="r2c-verify",
         description="Verifies a Reals2Chat messaging backend against the contract, over HTTP and "
         "Socket.IO. Without URL and target file it starts the reference server and verifies that.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
     )
     parser.add_argument(
         "url", nargs="?", metavar="URL", help="the backend; goes before the target file's"
@@ -110,9 +153,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-class _Parser(argparse.ArgumentParser):
+class Parser(argparse.ArgumentParser):
+    """Says in one sentence what is wrong, by raising Wrong."""
+
     def error(self, message: str) -> NoReturn:
-        raise _Wrong(f"{message}. `r2c-verify --help` lists what there is.")
+        raise Wrong(f"{message}. `r2c-verify --help` lists what there is.")
 
 
 def _version() -> str:
@@ -138,20 +183,18 @@ def _seed(text: str) -> int:
 
 
 def _verify(arguments: argparse.Namespace) -> int:
-    from rich.console import Console
-
-    from conformance.profiles import PROFILES
-    from conformance.reports.files import write_reports
-    from conformance.reports.terminal import LiveProgress, print_report
-    from conformance.run import Plan, new_seed, verify
-    from conformance.target import TargetError
-
     contract = _contract(arguments.overlay)
     target = _target(arguments)
     baseline = _baseline(arguments)
     only = _selection(arguments.only, contract)
     folder = _folder(arguments.report_dir)
-    console = Console(highlight=False)
+
+    from conformance.profiles import PROFILES
+    from conformance.reports.files import write_reports
+    from conformance.reports.terminal import LiveProgress, Terminal, print_report
+    from conformance.run import Plan, new_seed, verify
+    from conformance.target import TargetError
+
     plan = Plan(
         contract=contract,
         target=target,
@@ -161,22 +204,38 @@ def _verify(arguments: argparse.Namespace) -> int:
         strict=arguments.strict,
         only=only,
     )
+    console = Terminal()
     try:
         with LiveProgress(console) as progress:
             report = verify(plan, progress)
-        if arguments.update_baseline:
-            baseline.updated(report.outcomes, report.strict).write(arguments.baseline)
-        elif arguments.baseline is not None:
-            report = _with_baseline(report, baseline)
-        write_reports(report, folder)
     except TargetError as error:
-        raise _Wrong(str(error)) from None
+        raise Wrong(str(error)) from None
     except OSError as error:
-        raise _Wrong(f"{error.filename or folder}: {error.strerror}.") from None
+        raise Wrong(_unwritable(error, folder)) from None
+    known = frozenset(contract.requirements)
+    written: OSError | None = None
+    try:
+        if arguments.update_baseline:
+            updated = baseline.updated(
+                report.outcomes, judged=report.judged, known=known, strict=report.strict
+            )
+            updated.write(arguments.baseline)
+        elif arguments.baseline is not None:
+            report = _with_baseline(report, baseline, known)
+        write_reports(report, folder)
+    except OSError as error:
+        written = error
+    # Whatever happened to the files: what was found is said.
     print_report(report, console, str(folder))
+    if written is not None:
+        raise Wrong(_unwritable(written, folder))
     if arguments.update_baseline:
         console.print(f"{arguments.baseline} holds what fails now; give each entry its reason.")
     return report.exit_status
+
+
+def _unwritable(error: OSError, folder: Path) -> str:
+    return f"{error.filename or folder} cannot be written: {error.strerror or error}."
 
 
 def _contract(overlays: list[Path]) -> "Contract":
@@ -185,7 +244,7 @@ def _contract(overlays: list[Path]) -> "Contract":
     try:
         return load(overlays)
     except DocumentError as error:
-        raise _Wrong(f"{error}.") from None
+        raise Wrong(f"{error}.") from None
 
 
 def _target(arguments: argparse.Namespace) -> "Target | None":
@@ -198,13 +257,13 @@ def _target(arguments: argparse.Namespace) -> "Target | None":
         if url is None:
             return None
         if not DEFAULT_TARGET.exists():
-            raise _Wrong(
+            raise Wrong(
                 "the suite has to know users of the backend and how to get their tokens; name a "
                 "target file with --target."
             )
         return Target.read(DEFAULT_TARGET, url)
     except TargetError as error:
-        raise _Wrong(str(error)) from None
+        raise Wrong(str(error)) from None
 
 
 def _baseline(arguments: argparse.Namespace) -> "Baseline":
@@ -212,28 +271,29 @@ def _baseline(arguments: argparse.Namespace) -> "Baseline":
 
     if arguments.baseline is None:
         if arguments.update_baseline:
-            raise _Wrong("--update-baseline needs --baseline FILE, the file to write.")
+            raise Wrong("--update-baseline needs --baseline FILE, the file to write.")
         return Baseline()
-    if arguments.update_baseline and not arguments.baseline.exists():
-        return Baseline()
+    if arguments.update_baseline:
+        fresh = not arguments.baseline.exists()
+        try:
+            _check_writable(arguments.baseline)
+        except OSError as error:
+            raise Wrong(_unwritable(error, arguments.baseline)) from None
+        if fresh:
+            return Baseline()
     try:
         return Baseline.read(arguments.baseline)
     except BaselineError as error:
-        raise _Wrong(str(error)) from None
+        raise Wrong(str(error)) from None
 
 
-def _with_baseline(report: "Report", baseline: "Baseline") -> "Report":
+def _with_baseline(report: "Report", baseline: "Baseline", known: frozenset[str]) -> "Report":
     from dataclasses import replace
     from datetime import date
 
-    from conformance.findings import Status
-
-    judged = frozenset(
-        outcome.requirement.id
-        for outcome in report.outcomes
-        if outcome.status in (Status.PASSED, Status.FAILED) and report.stopped is None
+    outcomes, stale = baseline.apply(
+        report.outcomes, judged=report.judged, known=known, today=date.today()
     )
-    outcomes, stale = baseline.apply(report.outcomes, judged, date.today())
     return replace(report, outcomes=outcomes, stale=stale)
 
 
@@ -245,7 +305,7 @@ def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[
     for name in only:
         ids = {id for id in contract.requirements if name in (id, id.partition("-")[0])}
         if not ids:
-            raise _Wrong(
+            raise Wrong(
                 f"--only: {name} is neither a requirement nor a group; "
                 "`r2c-verify requirements` lists them."
             )
@@ -254,9 +314,25 @@ def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[
 
 
 def _folder(folder: Path) -> Path:
+    """The folder for the reports, without those of an earlier run: they must not pass for this
+    one's if it is killed.
+    """
+    from conformance.reports.files import FILES
+
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / "events.ndjson").touch()
+        for name in ("events.ndjson", *FILES):
+            _check_writable(folder / name)
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:
-        raise _Wrong(f"--report-dir {folder} cannot be written: {error.strerror}.") from None
+        raise Wrong(f"--report-dir: {_unwritable(error, folder)}") from None
     return folder
+
+
+def _check_writable(file: Path) -> None:
+    """Raises OSError where a file cannot be written; leaves it as it was."""
+    fresh = not file.exists()
+    with file.open("ab"):
+        pass
+    if fresh:
+        file.unlink()

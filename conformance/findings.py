@@ -133,6 +133,11 @@ class Ledger:
         """Makes the requirement not applicable; nothing that follows changes that."""
         self._raise(id, Status.NOT_APPLICABLE, reason)
 
+    def unreached(self) -> tuple[str, ...]:
+        """The ids of the requirements about which nothing was said yet."""
+        with self._lock:
+            return tuple(id for id, entry in self._entries.items() if entry.status is None)
+
     def outcomes(self) -> tuple[Outcome, ...]:
         """The outcome of every requirement, in the order of the contract."""
         with self._lock:

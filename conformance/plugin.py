@@ -3,17 +3,16 @@
 import inspect
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
 from typing import cast
 
 import pytest
 
+from conformance.catalogue import SCENARIOS
 from conformance.stage import Blocked, Stage, Untestable
 from conformance.target import TargetError
 from conformance.tokens import NoToken
 from conformance.world import World
 
-SCENARIOS = Path(__file__).parent / "scenarios"
 MARK = "requirement"
 
 

@@ -24,6 +24,8 @@ class Report:
     undocumented_events: tuple[str, ...]
     stopped: str | None = None
     """Why the run ended before its end; None when it did not."""
+    fault: bool = False
+    """Whether it ended early because the suite itself failed."""
     stale: tuple[str, ...] = ()
     """Entries of the baseline that no longer hold, a sentence each."""
 
@@ -40,11 +42,22 @@ class Report:
         """0 conformant; 1 not conformant or a stale baseline; 3 incomplete; 4 the suite's error."""
         if failing(self.outcomes, self.strict):
             return 1
-        if any(outcome.status is Status.ERROR for outcome in self.outcomes):
+        if self.fault or any(outcome.status is Status.ERROR for outcome in self.outcomes):
             return 4
         if self.stale:
             return 1
         return 0 if self.verdict is Verdict.CONFORMANT else 3
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The ids of the requirements that this run judged to its end."""
+        if self.stopped is not None:
+            return frozenset()
+        return frozenset(
+            outcome.requirement.id
+            for outcome in self.outcomes
+            if outcome.status in (Status.PASSED, Status.FAILED)
+        )
 
     @property
     def counts(self) -> Counter[Status]:

@@ -5,6 +5,7 @@ import secrets
 import signal
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -71,6 +72,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         ledger = Ledger(selected(plan), lambda finding: _note_finding(journal, finding))
         world: World | None = None
         stopped: str | None = None
+        fault = False
         url = plan.target.url if plan.target else "the reference server"
         try:
             with _terminable():
@@ -84,10 +86,18 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             stopped = str(obstacle)
         except KeyboardInterrupt:
             stopped = "the run was interrupted"
+        except TargetError:
+            raise
+        except Exception as failure:
+            # The suite's own fault must not lose what it has found.
+            journal.note("suite-error", name="the run", traceback=traceback.format_exc())
+            stopped = f"an error of this suite: {type(failure).__name__}: {failure}"
+            fault = True
+            for id in ledger.unreached():
+                ledger.error(id, stopped)
         if stopped is not None:
-            for outcome in ledger.outcomes():
-                if outcome.cases == 0 and not outcome.reason:
-                    ledger.untestable(outcome.requirement.id, stopped)
+            for id in ledger.unreached():
+                ledger.untestable(id, stopped)
         report = Report(
             contract=plan.contract.version,
             target=url,
@@ -99,6 +109,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             outcomes=ledger.outcomes(),
             undocumented_events=tuple(sorted(world.undocumented_events)) if world else (),
             stopped=stopped,
+            fault=fault,
         )
         journal.note(
             "run-ended",

@@ -10,11 +10,15 @@ from conformance.findings import Finding, Outcome, Status
 from conformance.report import Report
 from contract import GROUPS
 
+FILES = ("report.json", "junit.xml")
+"""What `write_reports` writes."""
+
 
 def write_reports(report: Report, folder: Path) -> None:
     """Writes the reports into the folder. Raises OSError."""
     text = json.dumps(as_json(report), indent=2, ensure_ascii=False)
-    (folder / "report.json").write_text(text + "\n", encoding="utf-8")
+    # A lone surrogate, which no encoding holds, is written as JSON spells it.
+    (folder / "report.json").write_text(text + "\n", encoding="utf-8", errors="backslashreplace")
     tree = ET.ElementTree(as_junit(report))
     ET.indent(tree)
     tree.write(folder / "junit.xml", encoding="utf-8", xml_declaration=True)

@@ -31,6 +31,17 @@ _VERDICTS = {
 _LEVELS = {"must": "bold red", "should": "yellow", "may": "dim"}
 
 
+class Terminal(Console):
+    """A console that falls silent when nobody reads it any more; the run goes on to its reports."""
+
+    def __init__(self) -> None:
+        super().__init__(highlight=False)
+
+    def on_broken_pipe(self) -> None:
+        """Called when the reader is gone, as after `| head -1`."""
+        self.quiet = True
+
+
 class LiveProgress:
     """Follows the journal on a terminal; elsewhere it prints a line for each finding only."""
 
@@ -48,7 +59,6 @@ class LiveProgress:
             disable=not console.is_terminal,
         )
         self._task = self._progress.add_task("starting", phase="", total=None)
-        self._done = 0
 
     def __enter__(self) -> Self:
         self._stack.enter_context(self._progress)
@@ -73,7 +83,7 @@ class LiveProgress:
             case "scenario-ended":
                 self._progress.advance(self._task)
             case "fuzzing-started":
-                show(self._task, total=None, phase="fuzzing", description=note["what"])
+                show(self._task, total=None, phase="fuzzing", description=printable(note["what"]))
             case "finding":
                 line = Text(" ✗ ", style=_LEVELS[note["level"]])
                 line.append(f"{note['requirement']} ", style="bold")
@@ -103,8 +113,8 @@ def print_report(report: Report, console: Console, folder: str) -> None:
         console.print(Text(f"Undocumented events (allowed): {events}", style="dim"))
     console.print(
         Text(
-            f"{report.target} · contract {report.contract} · profile {report.profile} · "
-            f"seed {report.seed} · {report.duration_s:.1f} s · reports in {folder}",
+            f"{printable(report.target)} · contract {report.contract} · profile {report.profile} · "
+            f"seed {report.seed} · {report.duration_s:.1f} s · reports in {printable(folder)}",
             style="dim",
         )
     )
