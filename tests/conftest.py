@@ -31,6 +31,7 @@ def _program(variable: str, what: str) -> str | None:
 
 TOOLS: Mapping[str, Callable[[], str | None]] = {
     "linters": lambda: _node_packages(TESTS / "documents" / "linters"),
+    "socket.io": lambda: _node_packages(TESTS / "clients"),
     "socket.io-client": lambda: _node_packages(TESTS / "clients"),
     "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
 }

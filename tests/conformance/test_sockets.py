@@ -3,8 +3,6 @@
 import base64
 import hashlib
 import json
-import os
-import shutil
 import socket
 import subprocess
 import threading
@@ -86,15 +84,15 @@ def echo() -> Iterator[str]:
     thread.join(5)
 
 
+SOCKET_IO = Path(__file__).parents[1] / "clients" / "node_modules" / "socket.io"
+
+
 @pytest.fixture(scope="module")
 def node(tmp_path_factory) -> Iterator[str]:
     """socket.io for Node, the server that most backends run on."""
-    modules = os.environ.get("R2C_NODE_MODULES", "")
-    if not (Path(modules) / "socket.io").is_dir() or shutil.which("node") is None:
-        pytest.skip("needs node, and R2C_NODE_MODULES naming a folder with socket.io in it")
     script = tmp_path_factory.mktemp("node") / "server.js"
     script.write_text("""
-        const { Server } = require(process.env.R2C_NODE_MODULES + "/socket.io");
+        const { Server } = require(process.argv[2]);
         const http = require("http").createServer();
         const io = new Server(http, { pingInterval: 300, pingTimeout: 2000 });
         io.use((socket, next) => socket.handshake.query.token === "good" ? next()
@@ -112,13 +110,16 @@ def node(tmp_path_factory) -> Iterator[str]:
         process.stdin.on("end", () => process.exit()).resume();
     """)
     with subprocess.Popen(
-        ["node", str(script)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        ["node", str(script), str(SOCKET_IO)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
     ) as process:
         yield f"http://127.0.0.1:{int(process.stdout.readline())}"
         process.stdin.close()
 
 
-@pytest.fixture(params=["echo", "node"])
+@pytest.fixture(params=["echo", pytest.param("node", marks=pytest.mark.needs("socket.io"))])
 def url(request) -> str:
     return request.getfixturevalue(request.param)
 

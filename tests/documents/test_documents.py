@@ -9,6 +9,8 @@ import pytest
 import yaml
 
 from contract import GROUPS, Contract, Validator, load
+from contract.documents import Document
+from contract.references import resolved
 from contract.schemas import json_schema
 
 ROOT = Path(__file__).parents[2]
@@ -50,9 +52,6 @@ def values(key: str) -> list[tuple[str, Any]]:
 
 def resolved_schemas() -> Iterator[tuple[str, dict[str, Any]]]:
     """Every schema and parameter of either document that has an example, references resolved."""
-    from contract.documents import Document
-    from contract.references import resolved
-
     root = resolved(Document.read(ROOT / "openapi" / "openapi.yaml"), {})
     for place, node in nodes(root):
         if "example" in node and ("type" in node or "anyOf" in node or "allOf" in node):

@@ -30,6 +30,7 @@ REDOCLY = ["node_modules/.bin/redocly", "lint", f"--config={LINTERS}/redocly.yam
 ASYNCAPI_PARSER = ["node", str(LINTERS / "asyncapi.mjs"), ASYNCAPI]
 
 linters = pytest.mark.needs("linters")
+pytestmark = pytest.mark.slow
 each_linter = pytest.mark.parametrize(
     "command",
     [
