@@ -195,10 +195,13 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
             return "The protocol version is not supported; it is Engine.IO 4 (EIO=4)."
         if upgrade != (transport == "websocket"):
             return "The transport does not fit the request."
-        if "sid" in query:
-            session = self.sockets.get(query["sid"][0])
-            if session is None or session.closed or session.upgraded:
-                return "The session does not exist, or has moved to another connection."
+        return self.session_error(query) if "sid" in query else None
+
+    def session_error(self, query: dict[str, list[str]]) -> str | None:
+        """Why a request must be refused in the session that it names, None when it need not be."""
+        session = self.sockets.get(query.get("sid", [""])[0])
+        if session is None or session.closed or session.upgraded:
+            return "The session does not exist, or has moved to another connection."
         return None
 
     async def disconnect(self, sid: str | None = None) -> None:
@@ -289,7 +292,10 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
             await self.engine.handle_request(self)
 
     async def post(self, *args: Any, **kwargs: Any) -> None:
-        await self.engine.handle_request(self)
+        if error := self.engine.session_error(parse_qs(self.request.query)):
+            self._refuse(error)
+        else:
+            await self.engine.handle_request(self)
 
     async def options(self, *args: Any, **kwargs: Any) -> None:
         await self.engine.handle_request(self)

@@ -105,6 +105,7 @@ def test_a_close_packet_closes_at_once(server: RunningServer, engine: Any) -> No
     assert frames.closes() < QUICK
     session = Polling(server)
     session.post("1")
+    assert refused(session.post("40"))
     assert refused(session.poll())
 
 
