@@ -1,0 +1,206 @@
+"""The REST fuzzing against a small backend of the tests' own, which can be told to misbehave."""
+
+import json
+
+import pytest
+
+from conformance.findings import Ledger, Status
+from conformance.fuzzing.generation import Plan
+from conformance.fuzzing.people import People
+from conformance.fuzzing.rest import RestFuzzing
+from conformance.journal import Journal
+from conformance.pacing import Pace
+from conformance.redaction import Redactor
+from conformance.target import Target
+from conformance.tokens import TokenMint
+from conformance.world import World
+
+from .conftest import ASHA, BEN, CHITRA
+from .small_backend import USERS, Quirk, Refuse, backend, conforming, message, settings
+
+
+def world_at(url, contract):
+    target = Target.of(
+        {
+            "target": {"url": url},
+            "users": [
+                {"_id": u.id, "userId": u.public_id, "name": u.name, "token": f"token-{u.name}"}
+                for u in USERS.values()
+            ],
+        }
+    )
+    ledger, redactor = Ledger(contract.requirements), Redactor()
+    pace = Pace(patience=0.1)
+    return World(contract, target, TokenMint(target), ledger, Journal(redactor), redactor, pace, 1)
+
+
+@pytest.fixture
+def fuzz(contract, generator):
+    """Fuzzes a backend with a quirk; returns the tally and the findings as (id, summary)."""
+
+    def run(quirk: Quirk = lambda *_: ..., examples=4, seconds=60.0, lives=lambda: True):
+        with backend(quirk) as url:
+            world = world_at(url, contract)
+            people = People(ASHA, (BEN, CHITRA))
+            tally = RestFuzzing(world.actors[0], people, generator, lives).run(
+                Plan(examples, 1), seconds
+            )
+            world.close()
+        outcomes = world.ledger.outcomes()
+        return tally, [finding for outcome in outcomes for finding in outcome.findings], outcomes
+
+    return run
+
+
+def test_a_conforming_backend_gets_no_finding_and_passes_what_is_fuzzed(fuzz):
+    tally, findings, outcomes = fuzz()
+    assert findings == []
+    assert tally.complete
+    assert tally.cases > 150
+    passed = {o.requirement.id for o in outcomes if o.status is Status.PASSED and o.cases}
+    assert {
+        "HIST-01", "HIST-05", "SEND-01", "SEND-02", "SEND-08", "SEND-10", "SEND-11", "CHAT-01",
+        "CHAT-04", "META-01", "META-02", "META-06", "META-07", "ERR-02", "ERR-06",
+    } <= passed  # fmt: skip
+
+
+def test_an_accepted_wrong_type_is_found_and_made_small(fuzz):
+    def quirk(method, path, raw):
+        if path == "/api/messages/send" and b'"text":0' in raw.replace(b" ", b""):
+            return message(BEN.id, "0", None)
+        return ...
+
+    _, findings, _ = fuzz(quirk)
+    (found,) = [f for f in findings if f.requirement == "SEND-11"]
+    assert (
+        found.summary
+        == "POST /api/messages/send: a body whose /text is wrong is answered 201, not 400"
+    )
+    assert '"text": 0' in found.expected or "0 is not of type" in found.expected
+    assert "attachment" not in "".join(found.trace)
+
+
+def test_several_defects_of_one_operation_are_all_found(fuzz):
+    def quirk(method, path, raw):
+        try:
+            body = json.loads(raw)
+        except ValueError:
+            return ...
+        if not isinstance(body, dict) or method != "PUT" or len(path.split("/")[3]) != 24:
+            return ...
+        if "isPinned" in body and body["isPinned"] is None:
+            return settings(BEN.id, {})
+        if isinstance(body.get("customRingtone"), int | float):
+            return settings(BEN.id, {})
+        return ...
+
+    _, findings, _ = fuzz(quirk)
+    assert {
+        f.summary.split(": ")[1].split(" is ")[0] for f in findings if f.requirement == "META-07"
+    } == {
+        "a body whose /isPinned",
+        "a body whose /customRingtone",
+    }
+
+
+def test_a_refused_valid_message_is_found(fuzz):
+    def quirk(method, path, raw):
+        return (400, None) if path == "/api/messages/send" and b"video" in raw else ...
+
+    _, findings, _ = fuzz(quirk)
+    assert ("SEND-01", "POST /api/messages/send: valid input is answered 400, not 201") in [
+        (f.requirement, f.summary) for f in findings
+    ]
+
+
+def test_ids_in_capitals_are_the_same_ids(fuzz):
+    def quirk(method, path, raw):
+        id = path.split("/")[-1]
+        return (404, None) if method == "GET" and id in (BEN.id.upper(), CHITRA.id.upper()) else ...
+
+    _, findings, _ = fuzz(quirk)
+    assert [f.requirement for f in findings if f.requirement.startswith("HIST")] == ["HIST-01"]
+
+
+def test_a_text_that_comes_back_changed_is_found(fuzz):
+    def quirk(method, path, raw):
+        if path != "/api/chat/send":
+            return ...
+        try:
+            status, data = conforming(method, path, json.loads(raw))
+        except (Refuse, ValueError):
+            return ...
+        return status, {**data, "text": data["text"].encode("ascii", "replace").decode()}
+
+    _, findings, _ = fuzz(quirk)
+    assert "SEND-13" in [f.requirement for f in findings]
+
+
+def test_requests_say_that_they_are_slowed_down_without_being_blamed(fuzz):
+    calls = 0
+
+    def quirk(method, path, raw):
+        nonlocal calls
+        calls += 1
+        return (503, None) if calls % 3 == 0 else ...
+
+    _, findings, _ = fuzz(quirk)
+    assert {f.requirement for f in findings} == {"ERR-03"}  # the monitors' finding, not ours
+
+
+def test_a_connection_that_is_cut_each_time_is_no_answer(fuzz):
+    def quirk(method, path, raw):
+        return None if path == "/api/messages/send" and raw == b"null" else ...
+
+    asked = []
+    tally, findings, _ = fuzz(quirk, lives=lambda: asked.append(1) or True)
+    assert [f.summary for f in findings] == [
+        "POST /api/messages/send: a body that is wrong as a whole is left without an answer,"
+        " not 400"
+    ]
+    assert asked
+    assert tally.complete
+
+
+def test_one_lost_answer_is_nobodys_fault(fuzz):
+    lost = []
+
+    def quirk(method, path, raw):
+        if method == "POST" and not lost:
+            lost.append(raw)
+            return None
+        return ...
+
+    tally, findings, _ = fuzz(quirk)
+    assert lost
+    assert findings == []
+    assert tally.complete
+
+
+def test_fuzzing_ends_when_the_backend_is_gone(fuzz):
+    asked = []
+    tally, _, _ = fuzz(lambda *_: None, lives=lambda: asked.append(1) and False)
+    assert len(asked) == 1
+    assert tally.cases == 1
+    assert not tally.complete
+
+
+def test_fuzzing_ends_when_time_is_over_with_what_it_has_found(fuzz):
+    tally, findings, _ = fuzz(lambda m, p, raw: (500, None), examples=5000, seconds=2.0)
+    assert not tally.complete
+    assert tally.cases > 0
+    assert {f.requirement for f in findings} == {"ERR-03"}
+
+
+def test_settings_that_were_fuzzed_are_taken_back(fuzz):
+    last = {}
+
+    def quirk(method, path, raw):
+        if method == "PUT":
+            last[path.lower()] = raw
+        return ...
+
+    fuzz(quirk)
+    for user in (BEN, CHITRA):
+        body = json.loads(last[f"/api/conversations/{user.id}/metadata"])
+        assert body == {"isPinned": False, "isBlocked": False, "isFavorite": False}
