@@ -31,7 +31,7 @@ class Finding:
     def fingerprint(self) -> str:
         """Twelve hex digits that stay the same from run to run."""
         identity = f"{self.requirement}\n{self.level}\n{self.summary}"
-        return hashlib.sha256(identity.encode()).hexdigest()[:12]
+        return hashlib.sha256(identity.encode(errors="backslashreplace")).hexdigest()[:12]
 
 
 class Status(IntEnum):

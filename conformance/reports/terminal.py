@@ -50,9 +50,9 @@ class LiveProgress:
         self._stack = ExitStack()
         self._progress = Progress(
             SpinnerColumn(),
-            TextColumn("{task.fields[phase]}", style="bold"),
+            TextColumn("{task.fields[phase]}", style="bold", markup=False),
             BarColumn(20),
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             TimeElapsedColumn(),
             console=console,
             transient=True,
@@ -180,15 +180,15 @@ def _only_warnings(outcome: Outcome, strict: bool) -> bool:
 def _verdict(report: Report, broken: int, warned: int) -> Text:
     counts = report.counts
     parts = [f"{counts[Status.PASSED]} of {len(report.outcomes)} requirements kept"]
-    for count, what in (
-        (broken, "findings"),
-        (warned, "warnings"),
-        (counts[Status.UNTESTABLE], "not judged"),
-        (counts[Status.ERROR], "errors of this suite"),
-        (counts[Status.NOT_APPLICABLE], "switched off"),
-        (len(report.stale), "stale baseline entries"),
+    for count, one, more in (
+        (broken, "finding", "findings"),
+        (warned, "warning", "warnings"),
+        (counts[Status.UNTESTABLE], "not judged", "not judged"),
+        (counts[Status.ERROR], "error of this suite", "errors of this suite"),
+        (counts[Status.NOT_APPLICABLE], "switched off", "switched off"),
+        (len(report.stale), "stale baseline entry", "stale baseline entries"),
     ):
         if count:
-            parts.append(f"{count} {what}")
+            parts.append(f"{count} {one if count == 1 else more}")
     line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
     return line.append(f"  {', '.join(parts)}", style="default")

@@ -1,0 +1,191 @@
+"""What a person sees: failures first, nothing wrapped that is to be copied, nothing that steers."""
+
+import io
+import re
+from datetime import UTC, datetime
+
+import pytest
+from rich.console import Console
+
+from conformance.findings import Finding, Outcome, Status
+from conformance.report import Report
+from conformance.reports.terminal import LiveProgress, print_report
+from contract import load
+
+CONTRACT = load()
+CURL = (
+    "curl -sS -X POST 'http://localhost:5000/api/messages/send' -H \"Authorization: Bearer "
+    "$TOKEN_ASHA\" -H 'Content-Type: application/json' --data-raw "
+    '\'{"recipientId": "ffffffffffffffffffffffff", "text": "hello 0123456789abcdef"}\''
+)
+COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+def finding(id: str = "SEND-09", level: str | None = None, **texts: str) -> Finding:
+    given = {"summary": "An unknown recipient is not refused", "expected": "404", "observed": "201"}
+    given |= texts
+    reproduce = given.pop("reproduce", CURL)
+    return Finding(id, level or CONTRACT.requirements[id].level, **given, reproduce=(reproduce,))  # type: ignore[arg-type]
+
+
+def outcome(id: str, status: Status, *findings: Finding, reason: str | None = None) -> Outcome:
+    return Outcome(CONTRACT.requirements[id], status, 3, reason, findings)
+
+
+def report(*outcomes: Outcome, **fields) -> Report:
+    return Report(
+        **{
+            "contract": CONTRACT.version,
+            "target": "http://localhost:5000",
+            "profile": "quick",
+            "seed": 7,
+            "strict": False,
+            "started": datetime(2026, 1, 1, tzinfo=UTC),
+            "duration_s": 1.25,
+            "outcomes": outcomes,
+            "undocumented_events": (),
+        }
+        | fields
+    )
+
+
+def printed(given: Report, width: int = 100, *, colour: bool = False) -> str:
+    out = io.StringIO()
+    console = Console(file=out, width=width, force_terminal=colour, highlight=False)
+    print_report(given, console, "r2c-report")
+    return out.getvalue()
+
+
+BROKEN = outcome("SEND-09", Status.FAILED, finding())
+WARNED = outcome("HIST-07", Status.FAILED, finding("HIST-07", summary="Newest first"))
+FULL = report(
+    outcome("AUTH-01", Status.PASSED),
+    BROKEN,
+    WARNED,
+    outcome("PRES-01", Status.UNTESTABLE, reason="needs to know who is whose friend"),
+    outcome("PRES-03", Status.UNTESTABLE, reason="needs to know who is whose friend"),
+    outcome("META-10", Status.NOT_APPLICABLE, reason="switched off in the target file"),
+    outcome("ALL-06", Status.ERROR, reason="KeyError: 'x'"),
+    undocumented_events=("messageStatusUpdate",),
+    stale=("CHAT-03 0123456789ab no longer occurs; remove it from the baseline.",),
+    stopped="the 300 s of the profile quick were over",
+)
+
+
+def test_what_fails_stands_first_and_the_verdict_last():
+    text = printed(FULL, 200)
+    order = [
+        "Broken (must)",
+        "SEND-09 An unknown recipient is not refused  §3.2",
+        "expected  404",
+        "observed  201",
+        CURL,
+        "Warnings (should)",
+        "HIST-07 Newest first",
+        "Could not be judged",
+        "PRES-01, PRES-03  needs to know who is whose friend",
+        "Errors of this suite; please report them",
+        "ALL-06  KeyError: 'x'",
+        "Switched off",
+        "META-10  switched off in the target file",
+        "Stale baseline: CHAT-03 0123456789ab no longer occurs",
+        "Sending",
+        "Undocumented events (allowed): messageStatusUpdate",
+        "http://localhost:5000 · contract 1.0.0 · profile quick · seed 7 · 1.2 s",
+        "The run ended early: the 300 s of the profile quick were over",
+        "NON-CONFORMANT  1 of 7 requirements kept, 1 finding, 1 warning, 2 not judged, "
+        "1 error of this suite, 1 switched off, 1 stale baseline entry",
+    ]
+    places = [text.find(piece) for piece in order]
+    assert -1 not in places, order[places.index(-1)]
+    assert places == sorted(places)
+
+
+def test_a_conformant_run_is_short():
+    text = printed(report(outcome("AUTH-01", Status.PASSED)))
+    assert len(text.strip().splitlines()) == 3
+    assert text.strip().splitlines()[-1] == "CONFORMANT  1 of 1 requirements kept"
+
+
+def test_a_strict_run_has_no_warnings_but_broken_shoulds():
+    text = printed(report(WARNED, strict=True))
+    assert "Broken (must or should)" in text
+    assert "Warnings" not in text
+    assert text.strip().splitlines()[-1].startswith("NON-CONFORMANT")
+
+
+@pytest.mark.parametrize(
+    ("one", "sign"),
+    [
+        (outcome("SEND-09", Status.PASSED), "✓"),
+        (BROKEN, "✗"),
+        (outcome("SEND-09", Status.UNTESTABLE), "?"),
+        (outcome("SEND-09", Status.ERROR), "!"),
+        (outcome("SEND-09", Status.NOT_APPLICABLE), "–"),
+        (outcome("SEND-14", Status.FAILED, finding("SEND-14", "should")), "▲"),
+    ],
+)
+def test_each_outcome_has_its_sign(one, sign):
+    line = next(line for line in printed(report(one)).splitlines() if line.startswith("SEND "))
+    assert line.split()[-1] == sign
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+@pytest.mark.parametrize("colour", [False, True])
+def test_a_reproducer_is_one_line_however_narrow_the_terminal(width, colour):
+    text = COLOURS.sub("", printed(FULL, width, colour=colour))
+    assert text.splitlines().count(f"  {CURL}") == 2
+
+
+@pytest.mark.parametrize("width", [20, 40])
+def test_what_is_only_read_is_wrapped_to_a_narrow_terminal(width):
+    long = finding(observed="201 " + "a few words " * 20)
+    lines = printed(report(outcome("SEND-09", Status.FAILED, long)), width).splitlines()
+    told = [line for line in lines if "words" in line]
+    assert len(told) > 3
+    assert max(map(len, told)) <= width
+
+
+HOSTILE = "\x1b[2J\x1b]0;pwned\x07\x9b31m\r\b\x00\u202e[bold red]markup[/] :smile: \ud800"
+
+
+def test_nothing_that_a_backend_or_a_file_says_steers_the_terminal():
+    nasty = finding(summary=HOSTILE, expected=HOSTILE, observed=HOSTILE, reproduce=HOSTILE)
+    given = report(
+        outcome("SEND-09", Status.FAILED, nasty),
+        outcome("PRES-01", Status.UNTESTABLE, reason=HOSTILE),
+        outcome("ALL-06", Status.ERROR, reason=HOSTILE),
+        target=HOSTILE,
+        undocumented_events=(HOSTILE,),
+        stale=(HOSTILE,),
+        stopped=HOSTILE,
+    )
+    for colour in (False, True):
+        text = COLOURS.sub("", printed(given, 400, colour=colour))
+        assert not set("\x1b\x07\x9b\r\b\x00\u202e\ud800") & set(text)
+        text.encode()
+        assert text.count("[bold red]markup[/] :smile:") == 10
+
+
+def test_a_summary_on_the_way_is_shown_without_control_characters():
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=40, highlight=False)) as progress:
+        progress({"kind": "scenario-started", "name": HOSTILE, "requirements": []})
+        progress({"kind": "finding", "level": "must", "requirement": "SEND-09", "summary": HOSTILE})
+        progress({"kind": "scenario-ended", "name": HOSTILE})
+        progress({"kind": "fuzzing-started", "what": HOSTILE})
+        progress({"kind": "anything else"})
+    (line,) = out.getvalue().splitlines()
+    assert line.startswith(" ✗ SEND-09 \\x1b[2J")
+    assert not set("\x1b\x07\x9b\r\b\x00\u202e") & set(line)
+
+
+def test_progress_on_a_terminal_survives_hostile_words_and_ends_clean():
+    out = io.StringIO()
+    console = Console(file=out, width=40, force_terminal=True, highlight=False)
+    with LiveProgress(console) as progress:
+        progress({"kind": "scenarios-collected", "total": 2})
+        progress({"kind": "scenario-started", "name": f"[/] {HOSTILE}", "requirements": []})
+        progress({"kind": "fuzzing-started", "what": f"[/] {HOSTILE}"})
+    assert "\x1b]0;" not in out.getvalue()
+    assert "\x07" not in out.getvalue()
