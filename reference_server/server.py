@@ -78,7 +78,7 @@ class Server:
             raise
         self.host, self.port = host, listening[0].getsockname()[1]
         self._http = HTTPServer(
-            _Front(_socket_application(self._sockets.eio), self._bridge),
+            _Front(socket_application(self._sockets.eio), self._bridge),
             max_header_size=LARGEST_HEADERS,
             max_body_size=MOST_DRAINED + 1,
             body_timeout=SLOWEST_BODY,
@@ -111,7 +111,8 @@ def _listen(host: str, port: int) -> list[socket.socket]:
         ) from error
 
 
-def _socket_application(engine: Any) -> tornado.web.Application:
+def socket_application(engine: Any) -> tornado.web.Application:
+    """Engine.IO at its path, for Tornado's HTTP server."""
     return tornado.web.Application(
         [(SOCKET_PATH.replace(".", r"\."), SocketHandler, {"engine": engine})],
         websocket_max_message_size=LARGEST_PAYLOAD,
