@@ -252,7 +252,7 @@ def says(who: Actor, state: bool) -> Callable[[tuple[Any, ...]], bool]:
 
 
 def require_open(device: Device, got: object) -> None:
-    """Raises Blocked where nothing came since the connection has ended, and nobody has closed it."""
+    """Raises Blocked where nothing came because the connection has ended by itself."""
     if got is None and device.socket.closed:
         raise Blocked(f"a connection has ended by itself: {device.socket.close_reason}")
 
