@@ -37,9 +37,15 @@ class ProcessError(Exception):
 class BackendProcess:
     """A backend in a process group of its own, so that all it started ends with it."""
 
-    def __init__(self, command: list[str], log: Path, shown: str | None = None) -> None:
+    def __init__(
+        self, command: list[str], log: Path, shown: str | None = None, *, log_stdout: bool = True
+    ) -> None:
+        """`shown` stands for the command in messages. Without `log_stdout` the log holds only what
+        goes to standard error.
+        """
         self.command = command
         self.log = log
+        self._log_stdout = log_stdout
         self._shown = f"`{shown or shlex.join(command)}`"
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -55,8 +61,8 @@ class BackendProcess:
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
                     self.command,
                     stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
+                    stdout=output if self._log_stdout else subprocess.DEVNULL,
+                    stderr=output,
                     start_new_session=True,
                 )
         except OSError as error:
@@ -158,6 +164,7 @@ def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
             ],
             folder / "reference-server.log",
             shown="the reference server",
+            log_stdout=False,  # where it shows the tokens of its users
         )
         process.start(announcement.exists)
         content = json.loads(announcement.read_text(encoding="utf-8"))

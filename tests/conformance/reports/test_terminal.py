@@ -76,7 +76,7 @@ def test_what_fails_stands_first_and_the_verdict_last():
     text = printed(FULL, 200)
     order = [
         "Broken (must)",
-        "SEND-09 An unknown recipient is not refused  §3.2",
+        "SEND-09 An unknown recipient is not refused  §5",
         "expected  404",
         "observed  201",
         CURL,
