@@ -9,6 +9,7 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 LARGEST_OUTPUT = 1_000_000
@@ -30,8 +31,8 @@ class Output:
     """The lines of its standard output that are not empty."""
 
 
-def run(command: Sequence[str] | str, timeout: float) -> Output:
-    """Runs words, or a text as a shell line, to the end. It gets no input.
+def run(command: Sequence[str] | str, timeout: float, folder: Path | None = None) -> Output:
+    """Runs words, or a text as a shell line, to the end, in a folder. It gets no input.
 
     Whatever it left running in the background goes on, unless the command had to be ended. Raises
     CommandError when it cannot be started, takes longer than `timeout` seconds, prints more than
@@ -42,6 +43,7 @@ def run(command: Sequence[str] | str, timeout: float) -> Output:
         try:
             process = subprocess.Popen(  # noqa: S603  the user's own command
                 command,
+                cwd=folder,
                 shell=isinstance(command, str),
                 stdin=subprocess.DEVNULL,
                 stdout=out,

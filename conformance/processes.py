@@ -38,13 +38,20 @@ class BackendProcess:
     """A backend in a process group of its own, so that all it started ends with it."""
 
     def __init__(
-        self, command: list[str], log: Path, shown: str | None = None, *, log_stdout: bool = True
+        self,
+        command: list[str],
+        log: Path,
+        shown: str | None = None,
+        *,
+        folder: Path | None = None,
+        log_stdout: bool = True,
     ) -> None:
-        """`shown` stands for the command in messages. Without `log_stdout` the log holds only what
-        goes to standard error.
+        """`shown` stands for the command in messages; it runs in `folder`, if any. Without
+        `log_stdout` the log holds only what goes to standard error.
         """
         self.command = command
         self.log = log
+        self._folder = folder
         self._log_stdout = log_stdout
         self._shown = f"`{shown or shlex.join(command)}`"
         self._process: subprocess.Popen[bytes] | None = None
@@ -60,6 +67,7 @@ class BackendProcess:
             with self.log.open("ab") as output:
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
                     self.command,
+                    cwd=self._folder,
                     stdin=subprocess.DEVNULL,
                     stdout=output if self._log_stdout else subprocess.DEVNULL,
                     stderr=output,
@@ -131,17 +139,17 @@ def _signal(group: int, number: int) -> bool:
     return True
 
 
-def reset(command: str) -> None:
-    """Runs the target file's reset command to its end. Raises ProcessError."""
+def reset(command: str, folder: Path | None = None) -> None:
+    """Runs the target file's reset command to its end, in a folder. Raises ProcessError."""
     try:
-        commands.run(command, RESET_TIMEOUT)
+        commands.run(command, RESET_TIMEOUT, folder)
     except CommandError as error:
         raise ProcessError(f"[process] reset `{command}` {error}.") from None
 
 
-def shell_process(command: str, log: Path) -> BackendProcess:
-    """The process of a `start` command, which is a shell line."""
-    return BackendProcess(["/bin/sh", "-c", command], log, shown=command)
+def shell_process(command: str, log: Path, folder: Path | None = None) -> BackendProcess:
+    """The process of a `start` command, which is a shell line, in a folder."""
+    return BackendProcess(["/bin/sh", "-c", command], log, shown=command, folder=folder)
 
 
 def reference_server(folder: Path) -> tuple[BackendProcess, Target]:

@@ -144,10 +144,11 @@ def _backend(plan: Plan, stack: contextlib.ExitStack) -> tuple[BackendProcess | 
         stack.callback(process.stop)
         return process, target
     if plan.target.reset is not None:
-        reset(plan.target.reset)
+        reset(plan.target.reset, plan.target.folder)
     if plan.target.start is None:
         return None, plan.target
-    process = shell_process(plan.target.start, plan.folder / "backend.log")
+    log = plan.folder / "backend.log"
+    process = shell_process(plan.target.start, log, plan.target.folder)
     stack.callback(process.stop)
     return process, plan.target
 

@@ -7,7 +7,7 @@ import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any, Self
@@ -77,6 +77,8 @@ class Target:
     """Pairs of ObjectIds that are friends; None when the file does not say."""
     reset: str | None = None
     start: str | None = None
+    folder: Path | None = None
+    """Where the commands run: the folder of the target file; None where there is no file."""
     off: frozenset[str] = frozenset()
 
     def are_friends(self, one: User, other: User) -> bool:
@@ -103,7 +105,7 @@ class Target:
         except (ValueError, RecursionError) as error:
             raise TargetError(f"{file} is no TOML: {error}.") from None
         try:
-            return cls.of(content, url)
+            return replace(cls.of(content, url), folder=file.parent)
         except TargetError as error:
             raise TargetError(f"{file}: {error}") from None
 

@@ -7,6 +7,7 @@ import time
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import jwt
@@ -109,7 +110,7 @@ class TokenMint:
 
     def _made(self, user: User) -> str:
         if self._target.auth.token_command:
-            return _run(self._target.auth.token_command, user)
+            return _run(self._target.auth.token_command, user, self._target.folder)
         now = time.time()
         return self._signed(user, iat=now - CLOCK_SKEW, exp=now + LIFETIME)
 
@@ -155,13 +156,13 @@ def _filled(user: User, value: Any) -> Any:
     return value
 
 
-def _run(command: str, user: User) -> str:
+def _run(command: str, user: User, folder: Path | None) -> str:
     """The last line that a token command prints for a user. Raises TargetError."""
     place = f"[auth] token_command {command!r}"
     try:
         # First the words, then the values: a name may hold spaces and quotes.
         words = [user.fill(word) for word in shlex.split(command)]
-        lines = commands.run(words, COMMAND_TIMEOUT).lines
+        lines = commands.run(words, COMMAND_TIMEOUT, folder).lines
     except ValueError as error:
         raise TargetError(f"{place} cannot be read: {error}.") from None
     except CommandError as error:

@@ -5,7 +5,9 @@ import tomli_w
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.processes import reset
 from conformance.target import Auth, Target, TargetError, User, checked_url
+from conformance.tokens import TokenMint
 
 ASHA = {"_id": "60D0fe4f5311236168a109ca", "userId": "R2C001", "name": "Asha"}
 BEN = {"_id": "60d0fe4f5311236168a109cb", "userId": "R2C002", "name": "Ben"}
@@ -377,3 +379,19 @@ def test_a_file_damaged_in_one_place_is_a_target_or_a_target_error(file):
         Target.of(file)
     except TargetError as error:
         one_sentence(error)
+
+
+def test_commands_run_in_the_folder_of_the_target_file(tmp_path):
+    folder = tmp_path / "backend"
+    folder.mkdir()
+    (folder / "token.txt").write_text("aaa.bbb.ccc\n")
+    file = folder / "target.toml"
+    commands = {"reset": "touch was-reset", "start": "true"}
+    file.write_text(
+        tomli_w.dumps(content(auth={"token_command": "cat token.txt"}, process=commands))
+    )
+    target = Target.read(file)
+    assert TokenMint(target).valid(target.users[0]) == "aaa.bbb.ccc"
+    assert target.reset is not None
+    reset(target.reset, target.folder)
+    assert (folder / "was-reset").exists()
