@@ -1,4 +1,4 @@
-"""Writes report.json and junit.xml."""
+"""Writes report.json, junit.xml and report.html."""
 
 import json
 import xml.etree.ElementTree as ET
@@ -8,9 +8,10 @@ from typing import Any
 
 from conformance.findings import Finding, Outcome, Status
 from conformance.report import Report
+from conformance.reports.html import as_html
 from contract import GROUPS
 
-FILES = ("report.json", "junit.xml")
+FILES = ("report.json", "junit.xml", "report.html")
 """What `write_reports` writes."""
 
 
@@ -22,6 +23,7 @@ def write_reports(report: Report, folder: Path) -> None:
     tree = ET.ElementTree(as_junit(report))
     ET.indent(tree)
     tree.write(folder / "junit.xml", encoding="utf-8", xml_declaration=True)
+    (folder / "report.html").write_text(as_html(report), encoding="utf-8", errors="replace")
 
 
 def as_json(report: Report) -> dict[str, Any]:

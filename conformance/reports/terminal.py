@@ -1,6 +1,6 @@
 """What a person sees: progress while the run goes on, then what fails, first things first."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
@@ -16,13 +16,15 @@ from conformance.printable import printable
 from conformance.report import Report
 from contract import GROUPS
 
-_SIGNS = {
-    Status.PASSED: ("✓", "green"),
-    Status.FAILED: ("✗", "red"),
-    Status.UNTESTABLE: ("?", "yellow"),
-    Status.ERROR: ("!", "magenta"),
-    Status.NOT_APPLICABLE: ("–", "dim"),
+_STATES = {
+    "passed": ("✓", "green"),
+    "failed": ("✗", "red"),
+    "warning": ("▲", "yellow"),
+    "untestable": ("?", "yellow"),
+    "error": ("!", "magenta"),
+    "not-applicable": ("–", "dim"),
 }
+"""Sign and style of what became of a requirement."""
 _VERDICTS = {
     Verdict.CONFORMANT: "bold green",
     Verdict.NON_CONFORMANT: "bold red",
@@ -94,15 +96,11 @@ class LiveProgress:
 def print_report(report: Report, console: Console, folder: str) -> None:
     """Prints failures, warnings, what could not be tested, the groups and the verdict."""
     console.print()
-    failing = "must" if not report.strict else "must or should"
-    levels = {"must", "should"} if report.strict else {"must"}
-    broken = [(o, f) for o in report.outcomes for f in o.findings if f.level in levels]
-    warned = [(o, f) for o in report.outcomes for f in o.findings if f.level not in levels]
-    _section(console, f"Broken ({failing})", broken)
-    _section(console, "Warnings (should)", warned)
-    _reasons(console, "Could not be judged", report.outcomes, Status.UNTESTABLE)
-    _reasons(console, "Errors of this suite; please report them", report.outcomes, Status.ERROR)
-    _reasons(console, "Switched off", report.outcomes, Status.NOT_APPLICABLE)
+    _section(console, f"Broken ({'must or should' if report.strict else 'must'})", report.failures)
+    _section(console, "Warnings (should)", report.warnings)
+    _reasons(console, "Could not be judged", report, Status.UNTESTABLE)
+    _reasons(console, "Errors of this suite; please report them", report, Status.ERROR)
+    _reasons(console, "Switched off", report, Status.NOT_APPLICABLE)
     for sentence in report.stale:
         console.print(Text(f"Stale baseline: {printable(sentence)}", style="yellow"))
     if report.stale:
@@ -120,11 +118,11 @@ def print_report(report: Report, console: Console, folder: str) -> None:
     )
     if report.stopped:
         console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
-    console.print(_verdict(report, len(broken), len(warned)), soft_wrap=True)
+    line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
+    console.print(line.append(f"  {report.in_words}", style="default"), soft_wrap=True)
 
 
-def _section(console: Console, title: str, findings: Iterable[tuple[Outcome, Finding]]) -> None:
-    findings = list(findings)
+def _section(console: Console, title: str, findings: Sequence[tuple[Outcome, Finding]]) -> None:
     if not findings:
         return
     console.print(Text(title, style="bold underline"))
@@ -143,16 +141,13 @@ def _section(console: Console, title: str, findings: Iterable[tuple[Outcome, Fin
         console.print()
 
 
-def _reasons(console: Console, title: str, outcomes: Iterable[Outcome], status: Status) -> None:
-    by_reason: dict[str, list[str]] = {}
-    for outcome in outcomes:
-        if outcome.status is status:
-            by_reason.setdefault(outcome.reason or "", []).append(outcome.requirement.id)
+def _reasons(console: Console, title: str, report: Report, status: Status) -> None:
+    by_reason = report.reasons(status)
     if not by_reason:
         return
     console.print(Text(title, style="bold underline"))
     for reason, ids in by_reason.items():
-        line = Text(", ".join(ids), style=_SIGNS[status][1])
+        line = Text(", ".join(ids), style=_STATES[status.label][1])
         line.append(f"  {printable(reason)}", style="default")
         console.print(Padding(line, (0, 0, 0, 2)))
     console.print()
@@ -160,35 +155,9 @@ def _reasons(console: Console, title: str, outcomes: Iterable[Outcome], status: 
 
 def _groups(console: Console, report: Report) -> None:
     width = max(len(title) for title in GROUPS.values())
-    for group, title in GROUPS.items():
-        outcomes = [o for o in report.outcomes if o.requirement.group == group]
-        if not outcomes:
-            continue
+    for group, title, outcomes in report.groups():
         line = Text(f"{group:<5}{title:<{width}} ")
         for outcome in outcomes:
-            sign, style = _SIGNS[outcome.status]
-            if outcome.status is Status.FAILED and _only_warnings(outcome, report.strict):
-                sign, style = "▲", "yellow"
+            sign, style = _STATES[report.state(outcome)]
             line.append(sign, style=style)
         console.print(line)
-
-
-def _only_warnings(outcome: Outcome, strict: bool) -> bool:
-    return not strict and all(finding.level != "must" for finding in outcome.findings)
-
-
-def _verdict(report: Report, broken: int, warned: int) -> Text:
-    counts = report.counts
-    parts = [f"{counts[Status.PASSED]} of {len(report.outcomes)} requirements kept"]
-    for count, one, more in (
-        (broken, "finding", "findings"),
-        (warned, "warning", "warnings"),
-        (counts[Status.UNTESTABLE], "not judged", "not judged"),
-        (counts[Status.ERROR], "error of this suite", "errors of this suite"),
-        (counts[Status.NOT_APPLICABLE], "switched off", "switched off"),
-        (len(report.stale), "stale baseline entry", "stale baseline entries"),
-    ):
-        if count:
-            parts.append(f"{count} {one if count == 1 else more}")
-    line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
-    return line.append(f"  {', '.join(parts)}", style="default")
