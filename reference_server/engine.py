@@ -48,7 +48,9 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
 
     async def send(self, pkt: packet.Packet) -> None:
         """Queue a packet, or end the session of a client that reads nothing."""
-        if self.queue.qsize() < MOST_WAITING_OUT:
+        if self.closing:
+            self.queue.put_nowait(pkt)  # the goodbye, due after a ping timeout too
+        elif self.queue.qsize() < MOST_WAITING_OUT:
             await super().send(pkt)
         else:
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
