@@ -168,9 +168,10 @@ def test_the_default_begins_with_polling_and_moves_to_websocket_while_in_use(url
         assert [one.args[0] for one in connection.received("echoed")] == list(range(400))
         frames = connection.frames
     assert frames[0].transport == "polling" and frames[0].data.startswith("0{")
-    assert (frames[1].sent, frames[1].transport, frames[1].data) == (True, "polling", "40")
     sent = [one.data for one in frames if one.sent]
-    assert sent.index("40") < sent.index("2probe") < sent.index("5")
+    assert next(one for one in frames if one.sent and one.data == "40").transport == "polling"
+    # The probe travels on a connection of its own, so which of the two leaves first is chance.
+    assert sent.index("40") < sent.index("5") and sent.index("2probe") < sent.index("5")
 
 
 def test_polling_stays_polling(url):
