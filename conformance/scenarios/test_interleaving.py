@@ -15,6 +15,7 @@ from conformance import messages
 from conformance.deadlines import Deadline
 from conformance.messages import member, same_id, user_id
 from conformance.scenarios import requirement
+from conformance.scenarios.seen import copies, distinct
 from conformance.sessions import Transport
 from conformance.sockets import Connection
 from conformance.stage import LOOK_AGAIN, Blocked, Stage
@@ -277,15 +278,6 @@ def judge_confirmations(model: Model) -> None:
         )
 
 
-def copies(socket: Connection, text: str) -> list[Any]:
-    """The messages with this text that a socket has got."""
-    return [
-        one.args[0]
-        for one in socket.received("receiveMessage")
-        if one.args and messages.text(one.args[0]) == text
-    ]
-
-
 def judge_devices(model: Model) -> None:
     """Judges what every socket has got: its own user's messages, each once, as they were sent."""
     for device in model.devices:
@@ -309,11 +301,9 @@ def judge_devices(model: Model) -> None:
                 said,
                 got,
             )
-            # A sender may hear more than once of a message whose status has changed.
-            distinct = {(messages.message_id(it), messages.status_rank(it)) for it in got}
             judge(
                 model,
-                len(got) == (len(distinct) if user == message.sender else 1),
+                len(got) == (distinct(got) if user == message.sender else 1),
                 f"In an interleaving a message sent {message.way} comes to one socket twice",
                 "once",
                 got,

@@ -9,6 +9,7 @@ from conformance.deadlines import Deadline
 from conformance.messages import member, moment, same_id, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.intruders import doors, knock
+from conformance.sessions import Transport
 from conformance.sockets import Connection, Received
 from conformance.stage import Blocked, Stage, Untestable
 from conformance.world import Actor
@@ -80,32 +81,28 @@ def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
     target = stage.world.target
     if target.friends is None:
         raise Untestable("needs to know who is whose friend; add [friends] pairs")
-    friends = {
-        actor: [one for one in stage.world.actors if target.are_friends(actor.user, one.user)]
-        for actor in stage.world.actors
-    }
-    users = [actor for actor, known in friends.items() if known]
+    users = [actor for actor in stage.world.actors if friends_of(stage, actor)]
     if not users:
         raise Untestable("needs two users who are friends; add them to [friends] pairs")
     stage.random.shuffle(users)
     user = min(users, key=stage.world.lingers)
-    return Watch.over(stage, user, friends[user][:most])
+    return Watch.over(stage, user, friends_of(stage, user)[:most])
 
 
-def appear(watch: Watch) -> tuple[Connection, float]:
+def appear(watch: Watch, transport: Transport = "websocket") -> tuple[Connection, float]:
     """Connects the user, who was offline, and judges that friends are told. Returns the socket and
     when it began to connect, in seconds since the epoch.
     """
     stage, user = watch.stage, watch.user
     since, began = watch.marks(), time.time()
-    (socket,) = stage.connect(user)
+    (socket,) = stage.connect(user, transport=transport)
     told = watch.told(True, since, stage.pace.delivery)
     if None in told:
         # The user may have counted as online from before. Nobody may after so long.
         stage.leave(socket)
         watch.told(False, since, watch.gone_within())
         since, began = watch.marks(), time.time()
-        (socket,) = stage.connect(user)
+        (socket,) = stage.connect(user, transport=transport)
         told = watch.told(True, since, stage.pace.delivery)
     for event in told:
         stage.check(
@@ -145,25 +142,41 @@ def overtake(
 @requirement("PRES-01", "PRES-02", "PRES-04")
 def test_friends_are_told_who_comes_and_who_goes(stage: Stage) -> None:
     watch = watched(stage)
-    for leaves_first in ("newer", "older"):
-        older, began = appear(watch)
-        (newer,) = stage.connect(watch.user)
-        first, last = (newer, older) if leaves_first == "newer" else (older, newer)
-        since = watch.marks()
-        stage.leave(first)
-        for _ in range(2):
-            fence(watch, watch.user, last)
-        for socket, mark in zip(watch.sockets, since, strict=True):
-            left = heard(socket, watch.user, False, mark)
-            stage.check(
-                "PRES-04",
-                left is None,
-                f"When the {leaves_first} of two sockets leaves, friends are told that its user "
-                "is gone",
-                "nothing that changes anybody's view",
-                left or "",
-            )
-        gone(watch, last, began, since)
+    come_and_go(watch, "websocket", newer_first=True)
+    # Now the other side of the friendship, over the other transport, in the other order.
+    friend, theirs = watch.friends[0], watch.sockets[0]
+    other_way = Watch.over(stage, friend, [watch.user])
+    for socket in watch.sockets[1:]:
+        stage.leave(socket)
+    since = other_way.marks()
+    stage.leave(theirs)
+    other_way.told(False, since, GONE_WITHIN)
+    come_and_go(other_way, "polling", newer_first=False)
+
+
+def come_and_go(watch: Watch, transport: Transport, *, newer_first: bool) -> None:
+    """Connects two sockets of the user, lets one go and then the other, and judges what friends
+    are told.
+    """
+    stage = watch.stage
+    older, began = appear(watch, transport)
+    (newer,) = stage.connect(watch.user, transport=transport)
+    first, last = (newer, older) if newer_first else (older, newer)
+    since = watch.marks()
+    stage.leave(first)
+    for _ in range(2):
+        fence(watch, watch.user, last)
+    for socket, mark in zip(watch.sockets, since, strict=True):
+        left = heard(socket, watch.user, False, mark)
+        stage.check(
+            "PRES-04",
+            left is None,
+            f"When the {'newer' if newer_first else 'older'} of two sockets leaves, friends are "
+            "told that its user is gone",
+            "nothing that changes anybody's view",
+            left or "",
+        )
+    gone(watch, last, began, since)
 
 
 def gone(watch: Watch, last: Connection, began: float, since: list[int]) -> None:
@@ -211,16 +224,42 @@ def clock_difference(watch: Watch) -> float:
     return said - answer.started
 
 
+def friends_of(stage: Stage, user: Actor) -> list[Actor]:
+    """The user's friends."""
+    known = stage.world.target.are_friends
+    return [actor for actor in stage.world.actors if known(actor.user, user.user)]
+
+
+def near_strangers(stage: Stage) -> tuple[Actor, Actor]:
+    """Two users who are not friends, if possible friends of the same friend, and none of the pair
+    that has to stay without a message. Raises Untestable when there are none.
+    """
+    stage.strangers()
+    pairs = [
+        (one, other)
+        for one in stage.world.actors
+        for other in stage.world.actors
+        if one != other and other not in friends_of(stage, one)
+    ]
+    stage.random.shuffle(pairs)
+    return min(
+        pairs,
+        key=lambda pair: (
+            set(pair) == set(stage.untouched()),
+            not set(friends_of(stage, pair[0])) & set(friends_of(stage, pair[1])),
+        ),
+    )
+
+
 @requirement("PRES-03")
 def test_strangers_are_not_told_who_comes_and_who_goes(stage: Stage) -> None:
-    user, stranger = stage.strangers()
-    friends = [
-        actor
-        for actor in stage.world.actors
-        if stage.world.target.are_friends(actor.user, user.user)
-    ]
+    user, stranger = near_strangers(stage)
+    friends = friends_of(stage, user)
     watch = Watch.over(stage, user, friends[:1])
     (theirs,) = stage.connect(stranger)
+    if {user, stranger} != set(stage.untouched()):
+        # Strangers who have written to each other are no friends.
+        stage.created(user.send(stranger, text=stage.text("pleased to meet you")))
     for _ in range(2):
         (socket,) = stage.connect(user)
         overtake(stage, user, socket, stranger, theirs)
@@ -229,11 +268,7 @@ def test_strangers_are_not_told_who_comes_and_who_goes(stage: Stage) -> None:
         # Where a friend has been told, a stranger would have been told too.
         watch.told(False, since, GONE_WITHIN)
         stage.settle(theirs)
-    known = {
-        actor.id
-        for actor in stage.world.actors
-        if actor == stranger or stage.world.target.are_friends(actor.user, stranger.user)
-    }
+    known = {actor.id for actor in (stranger, *friends_of(stage, stranger))}
     users = {actor.id for actor in stage.world.actors}
     strays = [
         one

@@ -31,35 +31,18 @@ def notices(connection: Connection, since: int, *typists: Actor) -> Iterator[Rec
             yield one
 
 
-def confirmed(look: Callable[[], list[Received]]) -> Received | None:
-    """What is seen again when it is looked for a second time. An event that was still on its way
-    from before, or that a backend sends of itself when typing times out, does not come twice.
-    """
-    return next(iter(look()), None) and next(iter(look()), None)
-
-
 @requirement("TYPE-01", "TYPE-02")
 def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
     typist, recipient, _ = stage.cast()
     others = stage.bystanders(typist, recipient)
     second, typing, receiving, *watching = stage.connect(typist, typist, recipient, *others)
 
+    # From here on the others are people to whom the typist has written before.
+    stage.fence(typing, typist, *zip(watching, others, strict=True))
+
     def strays() -> list[Received]:
         marks = [connection.mark() for connection in (typing, second, *watching)]
-        for event, state in STATES:
-            since = receiving.mark()
-            stage.emit(typing, event, {"recipientId": recipient.id}, acknowledge=True)
-            told = receiving.wait_for(
-                "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
-            )
-            stage.check(
-                "TYPE-01",
-                told is not None,
-                f"{event} does not reach the recipient as typingStatus",
-                {"senderId": typist.id, "isTyping": state},
-                receiving.received("typingStatus", since)
-                or f"nothing within {stage.pace.delivery:.0f} s",
-            )
+        told_of(stage, typing, typist, receiving, recipient)
         stage.fence(typing, typist, *zip(watching, others, strict=True))
         stage.settle(typing, second)
         return [
@@ -68,14 +51,41 @@ def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
             for stray in notices(connection, since, typist, recipient)
         ]
 
-    stray = confirmed(strays)
+    first, again = strays(), strays()
     stage.check(
         "TYPE-02",
-        stray is None,
+        not (first and again),
         "Somebody else than the recipient is told that a user is typing",
         "typingStatus for the recipient alone",
-        stray or "",
+        again[0] if again else "",
     )
+
+
+@requirement("TYPE-01")
+def test_typing_is_told_before_the_first_message(stage: Stage) -> None:
+    typist, recipient = stage.untouched()
+    typing, receiving = stage.connect(typist, recipient)
+    told_of(stage, typing, typist, receiving, recipient)
+
+
+def told_of(
+    stage: Stage, typing: Connection, typist: Actor, receiving: Connection, recipient: Actor
+) -> None:
+    """Lets a user begin to type and cease, and judges that the recipient is told of both."""
+    for event, state in STATES:
+        since = receiving.mark()
+        stage.emit(typing, event, {"recipientId": recipient.id}, acknowledge=True)
+        told = receiving.wait_for(
+            "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
+        )
+        stage.check(
+            "TYPE-01",
+            told is not None,
+            f"{event} does not reach the recipient as typingStatus",
+            {"senderId": typist.id, "isTyping": state},
+            [one.args for one in receiving.received("typingStatus", since)]
+            or f"nothing within {stage.pace.delivery:.0f} s",
+        )
 
 
 @requirement("TYPE-03")
@@ -105,7 +115,15 @@ def test_invalid_notices_reach_nobody(stage: Stage) -> None:
         for volley in volleys:
             line.fire(event, volley)
         stage.check("TYPE-03", True, "")
-        if not strays(state, since):
+        stray = strays(state, since)
+        stage.check(
+            "TYPE-03",
+            announce(stage, line, typist, recipient, True),
+            f"After invalid payloads of {event} a valid typing is no longer told",
+            "typingStatus for the recipient",
+            f"nothing within {stage.pace.delivery:.0f} s",
+        )
+        if not stray:
             continue
         # One by one, to tell which it was, and that it was no event from before.
         for payload in (payload for _, payloads in volleys for payload in payloads):
@@ -123,15 +141,19 @@ def test_invalid_notices_reach_nobody(stage: Stage) -> None:
             )
 
 
-def announce(stage: Stage, line: Lifeline, typist: Actor, recipient: Actor, state: bool) -> None:
-    """Says what the next event is not, so that a backend that tells only of changes would tell."""
-    event = next(name for name, says in STATES if says is state)
+def announce(stage: Stage, line: Lifeline, typist: Actor, recipient: Actor, state: bool) -> bool:
+    """Says what the next event is not, so that a backend that tells only of changes would tell.
+    Returns whether the recipient is told, where that is certain: that somebody types.
+    """
     since = line.witness.mark()
-    line.send(event, Payload("", ({"recipientId": recipient.id},)))
-    if state:
-        line.witness.wait_for(
-            "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
-        )
+    for event, says in STATES[::-1]:
+        line.send(event, Payload("", ({"recipientId": recipient.id},)))
+        if says is state:
+            break
+    told = not state or line.witness.wait_for(
+        "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
+    )
+    return bool(told)
 
 
 @requirement("TYPE-04")

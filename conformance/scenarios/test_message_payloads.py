@@ -1,0 +1,191 @@
+"""What a sendMessage may say and what it may not (notes, sections 2.1 and 4.2)."""
+
+import json
+import re
+import secrets
+from collections.abc import Callable
+from typing import Any
+
+from conformance import messages
+from conformance.deadlines import Deadline
+from conformance.messages import member, message_id, user_id
+from conformance.scenarios import requirement
+from conformance.scenarios.bodies import ATTACHMENT_TYPES, attachment
+from conformance.scenarios.intruders import claims, liars
+from conformance.scenarios.lifeline import Lifeline
+from conformance.scenarios.payloads import Payload, invalid_messages
+from conformance.scenarios.seen import copies, judge_leaks
+from conformance.stage import Stage
+
+
+@requirement("MSG-05", "MSG-03")
+def test_attachments_of_every_type_arrive_with_and_without_text(stage: Stage) -> None:
+    sender, recipient, third = stage.cast()
+    sending, receiving, watching = stage.connect(sender, recipient, third)
+    sent: dict[str, dict[str, Any]] = {}
+    for type in ATTACHMENT_TYPES:
+        forms: tuple[dict[str, Any], ...] = ({"text": stage.text("look")}, {"text": ""}, {})
+        for form in forms:
+            file = attachment(stage.text("").strip(), type)
+            sent[file["url"]] = {"attachment": file, **form}
+            stage.emit(sending, "sendMessage", {"recipientId": recipient.id, **sent[file["url"]]})
+    arrived: dict[str, Any] = {}
+    deadline = Deadline(stage.pace.delivery)
+    for url, body in sent.items():
+        words = "no text" if "text" not in body else "a text" if body["text"] else "an empty text"
+        what = f"a message with {words} and an attachment of type {body['attachment']['type']}"
+        got = receiving.wait_for(
+            "receiveMessage",
+            holds_file(url),
+            within=deadline.left,
+        )
+        stage.check(
+            "MSG-05",
+            got is not None,
+            f"{what} does not arrive with its attachment".capitalize(),
+            f"receiveMessage with the attachment {url}",
+            f"nothing within {stage.pace.delivery:.0f} s",
+        )
+        if got is None:
+            continue
+        arrived[url] = got.args[0]
+        stage.check(
+            "MSG-05",
+            messages.content(got.args[0])
+            == (sender.id, recipient.id, body.get("text", ""), (body["attachment"]["type"], url)),
+            f"{what} does not arrive as it was sent".capitalize(),
+            body,
+            got,
+        )
+    stage.fence(sending, sender, (watching, third))
+    for url in sent:
+        judge_leaks(stage, [watching], url)
+    ids = [message_id(message) for message in arrived.values()]
+    history = stage.history_with(recipient, sender, ids=ids)
+    stored = {id: messages.content(one) for id, one in messages.by_id(history).items()}
+    for message in arrived.values():
+        stage.check(
+            "MSG-05",
+            stored.get(message_id(message) or "") == messages.content(message),
+            "A message with an attachment does not stand in the history as it arrived",
+            message,
+            f"{len(stored)} messages without it",
+        )
+
+
+def holds_file(url: str) -> Callable[[tuple[Any, ...]], bool]:
+    """Tells the arguments of an event whose message has an attachment with this url."""
+    return lambda args: bool(args) and url in (messages.attachment(args[0]) or ())
+
+
+@requirement("MSG-06", "MSG-07")
+def test_invalid_messages_are_neither_stored_nor_delivered(stage: Stage) -> None:
+    sender, recipient, third = stage.cast()
+    (watching,) = stage.connect(third)
+    line = Lifeline(stage, "MSG-07", sender, recipient)
+    before = {message_id(one) for one in stage.history_of(sender, recipient)}
+    suspects: list[Payload] = []
+    for volley in invalid_messages(recipient.id, digits):
+        suspects += volley[1]
+        line.fire("sendMessage", volley)
+    stage.fence(line.socket, sender, (watching, third))
+    stage.settle(line.witness, *line.sockets)
+
+    delivered = [
+        one.args[0]
+        for connection in (line.witness, watching, *line.sockets)
+        for one in connection.received("receiveMessage")
+        if one.args and user_id(member(one.args[0], "sender")) in (sender.id, None)
+    ]
+    stored = [
+        one
+        for one in stage.history_of(sender, recipient)
+        if message_id(one) not in before and user_id(member(one, "sender")) == sender.id
+    ]
+    for how, seen in (("delivered", delivered), ("stored", stored)):
+        stage.check("MSG-06", True, f"An invalid message is {how}")
+        for message in seen:
+            culprit = origin(message, suspects)
+            if culprit is not None:
+                stage.check(
+                    "MSG-06",
+                    False,
+                    f"sendMessage with {culprit.flaw} is {how}",
+                    "nothing stored, nothing delivered",
+                    message,
+                    evidence=culprit.steps("sendMessage", sender.name),
+                )
+
+
+def digits() -> str:
+    """A mark: 15 digits, which survive being turned into a number and back."""
+    return str(10**14 + secrets.randbelow(9 * 10**14))
+
+
+def origin(message: Any, suspects: list[Payload]) -> Payload | None:
+    """The payload that a message was made of; None for a message of another kind."""
+    shown = json.dumps(message, default=repr)
+    for payload in suspects:
+        if any(mark in shown for mark in re.findall(r"\d{15}", repr(payload.args))):
+            return payload
+    # Without a mark, what becomes of a payload when its parts are dropped or turned into text.
+    words = messages.text(message)
+    if messages.attachment(message) is None and words in ("", "true", "True", "[object Object]"):
+        flaw = "a text that is no string" if words else "neither text nor attachment"
+        return next((one for one in suspects if one.flaw == flaw), Payload(flaw))
+    return None
+
+
+@requirement("MSG-08")
+def test_a_message_to_nobody_leaves_nothing_behind(stage: Stage) -> None:
+    sender, recipient, third = stage.cast()
+    watching, elsewhere = stage.connect(recipient, third)
+    line = Lifeline(stage, "MSG-08", sender, recipient)
+    nobody, text = stage.unknown_id(), stage.text("to nobody")
+    body = {"recipientId": nobody, "text": text}
+    line.send("sendMessage", Payload("a recipient who does not exist", (body,)), acknowledge=True)
+    line.holds("a message to a user who does not exist")
+    stage.fence(line.socket, sender, (watching, recipient), (elsewhere, third))
+    stage.settle(*line.sockets)
+    for connection in (watching, elsewhere, line.witness, *line.sockets):
+        stage.check(
+            "MSG-08",
+            not copies(connection, text),
+            "A message to a user who does not exist is delivered",
+            "no receiveMessage",
+            copies(connection, text),
+        )
+    answer = sender.read(nobody)
+    stage.check(
+        "MSG-08",
+        answer.status != 200 or text not in answer.body.decode("utf-8", "replace"),
+        "A message to a user who does not exist is stored",
+        "404, or a history without it",
+        answer,
+    )
+
+
+@requirement("MSG-09")
+def test_the_token_alone_says_who_sends(stage: Stage) -> None:
+    sender, recipient, other = stage.cast()
+    sending, receiving, watching = stage.connect(sender, recipient, other)
+    sent: dict[str, str] = {}
+    for claim in claims(other):
+        text = sent["a field of the payload"] = stage.text("in the payload")
+        stage.emit(sending, "sendMessage", {**claim, "recipientId": recipient.id, "text": text})
+    for where, liar in liars(stage, sender, other):
+        text = sent[where] = stage.text("in the handshake")
+        liar.say("sendMessage", {"recipientId": recipient.id, "text": text})
+        # Its own message tells that this connection's events have been handled.
+        stage.await_message(receiving, text=text)
+    stage.fence(sending, sender, (receiving, recipient), (watching, other))
+    theirs = [messages.text(one) for one in stage.history_of(recipient, other)]
+    for where, text in sent.items():
+        seen = [one for it in (receiving, watching, sending) for one in copies(it, text)]
+        stage.check(
+            "MSG-09",
+            text not in theirs and all(user_id(member(one, "sender")) == sender.id for one in seen),
+            f"Somebody else is taken for a message's sender because of {where}",
+            f"sender {sender.id}, to whom the token belongs",
+            seen or f"it stands in the history of {recipient.name} and {other.name}",
+        )
