@@ -12,7 +12,7 @@ import websocket
 from reference_server import RunningServer, running
 from reference_server.users import User
 
-PATIENCE = 5.0
+PATIENCE = 10.0
 """Seconds after which an answer counts as missing."""
 
 

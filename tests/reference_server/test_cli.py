@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import socket
 import subprocess
@@ -85,9 +86,9 @@ def test_it_ends_at_once_and_cleanly(start: Any, how: signal.Signals) -> None:
     requests.get(f"{announced['url']}/socket.io/?EIO=4&transport=polling", timeout=5)
     begun = time.monotonic()
     process.send_signal(how)
-    output, errors = process.communicate(timeout=5)
+    output, errors = process.communicate(timeout=START_PATIENCE)
     assert process.returncode == 0
-    assert time.monotonic() - begun < 2
+    assert time.monotonic() - begun < 5
     assert errors == ""
     assert "Listening on" in output
 
@@ -118,26 +119,28 @@ def test_what_it_prints_works_when_pasted(start: Any) -> None:
     assert requests.get(announced["url"] + "/docs/rest/", timeout=5).status_code == 200
 
 
-def test_the_help_is_there_at_once() -> None:
-    times = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        helped = run("--help")
-        times.append(time.perf_counter() - begun)
-        assert helped.returncode == 0
-    assert min(times) < 0.3
+def processor_time() -> float:
+    """Seconds of processor time that ended children of this process have used.
+
+    On a machine of its own a command takes no longer than that; on a busy one the clock on the
+    wall says nothing about the command.
+    """
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
-def test_it_listens_within_a_second_or_so(start: Any) -> None:
-    times = []
-    for _ in range(3):
-        begun = time.perf_counter()
-        process, _ = start()
-        times.append(time.perf_counter() - begun)
-        process.send_signal(signal.SIGINT)
-        process.communicate(timeout=5)
-        Path(process.args[-1]).unlink()  # so that the next one is waited for
-    assert min(times) < 2.0  # one second on a core of its own
+def test_the_help_is_there_within_a_third_of_a_second() -> None:
+    before = processor_time()
+    assert run("--help").returncode == 0
+    assert processor_time() - before < 0.3
+
+
+def test_it_starts_and_ends_within_a_second_or_so(start: Any) -> None:
+    before = processor_time()
+    process, _ = start()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=START_PATIENCE)
+    assert processor_time() - before < 1.8
 
 
 def wrong(tmp_path: Path) -> Iterator[tuple[list[str], str]]:

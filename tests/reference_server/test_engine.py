@@ -15,9 +15,9 @@ from reference_server.engine import LARGEST_POLL
 from reference_server.sockets import LARGEST_PAYLOAD
 from reference_server.users import User
 
-QUICK = 2.0
+QUICK = 5.0
 """Seconds within which a connection closes that breaks the protocol; a ping timeout takes 45."""
-PATIENCE = 5.0  # seconds
+PATIENCE = 10.0  # seconds
 
 
 class Polling:
@@ -206,7 +206,7 @@ def test_a_round_trip_does_not_wait_for_nagles_algorithm(connect: Any, people: l
         begun = time.perf_counter()
         asha.emit("sendMessage", {"recipientId": people[1].id, "text": "x"})
         times.append(time.perf_counter() - begun)
-    assert sorted(times)[15] < 0.02  # with Nagle's algorithm it is 0.04
+    assert sorted(times)[15] < 0.03  # with Nagle's algorithm it is 0.04
 
 
 def test_the_clients_own_address_is_known(server: RunningServer) -> None:

@@ -10,7 +10,7 @@ from reference_server.origins import is_local
 from reference_server.sockets import SocketServer
 from reference_server.users import User
 
-QUICK = 2.0
+QUICK = 5.0
 """Seconds within which a connection closes that breaks the protocol; a ping timeout takes 45."""
 
 
