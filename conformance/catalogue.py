@@ -3,6 +3,7 @@
 import ast
 import textwrap
 from collections.abc import Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 from conformance.cli import Parser, Wrong
@@ -63,10 +64,11 @@ def explanation(contract: Contract, requirement: Requirement) -> str:
     return "\n\n".join(textwrap.fill(paragraph, 88) for paragraph in paragraphs)
 
 
-def scenarios_by_requirement() -> Mapping[str, tuple[str, ...]]:
+@cache
+def scenarios_by_requirement(folder: Path = SCENARIOS) -> Mapping[str, tuple[str, ...]]:
     """The names of the scenarios that judge each requirement, read from their source."""
     found: dict[str, list[str]] = {}
-    for file in sorted(SCENARIOS.glob("test_*.py")):
+    for file in sorted(folder.glob("test_*.py")):
         for node in ast.parse(file.read_text(encoding="utf-8")).body:
             if isinstance(node, ast.FunctionDef):
                 for id in _declared(node):
