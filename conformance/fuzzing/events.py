@@ -8,7 +8,6 @@ event that follows on the same connection: once it has arrived, what came before
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from typing import TypeVar
 
 from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.expectation import Kind, of_event
@@ -28,8 +27,8 @@ from conformance.steps import Step
 from conformance.world import Actor
 from contract import Event
 
-GROUP = 12
-"""Payloads between two settle times; also between two fences where the backend is slow."""
+GROUP, LARGE_GROUP = 12, 40
+"""Payloads between two settle times; the second where the backend is slow, between two fences."""
 QUICK = 0.05
 """Seconds of latency (95th percentile) up to which every payload gets a fence of its own, so that
 the one that kills the backend is known."""
@@ -40,8 +39,6 @@ ATTACHMENTS = "MSG-05"
 NOTICE_FENCE = "stopTyping"
 """The fence behind each single payload. Not `typing`: after that, some backends tell by themselves
 that the typing has ended, and that would look like a payload delivered."""
-
-T = TypeVar("T")
 
 
 class EventFuzzing:
@@ -132,8 +129,8 @@ class EventFuzzing:
     def _silent(self, event: Event, jobs: Sequence[Job], budget: Budget) -> int:
         before = self._tests.histories()
         done, clean = 0, True
-        for group in grouped(jobs, GROUP):
-            if budget.spent:
+        for group in self._grouped(jobs):
+            if budget.spent and (done or self._budget.spent):
                 break
             done += len(group)
             began = time.monotonic()
@@ -201,8 +198,8 @@ class EventFuzzing:
 
     def _free(self, event: Event, jobs: Sequence[Job], budget: Budget) -> int:
         done = 0
-        for group in grouped(jobs, GROUP):
-            if budget.spent:
+        for group in self._grouped(jobs):
+            if budget.spent and (done or self._budget.spent):
                 break
             self._handled(event, group)
             done += len(group)
@@ -334,6 +331,11 @@ class EventFuzzing:
             self._steps(event, [best]),
         )
 
+    def _grouped(self, jobs: Sequence[Job]) -> Iterator[Sequence[Job]]:
+        size = GROUP if self._world.pace.p95 <= QUICK else LARGE_GROUP
+        for start in range(0, len(jobs), size):
+            yield jobs[start : start + size]
+
     def _steps(self, event: Event, jobs: Sequence[Job]) -> list[Step]:
         name = self._sender.name
         return [
@@ -352,9 +354,3 @@ def _taker(job: Job) -> str:
     if taken and attachment(job.stimulus.body) is not None:
         return ATTACHMENTS
     return job.expectation.requirement
-
-
-def grouped(items: Sequence[T], size: int) -> Iterator[Sequence[T]]:
-    """The items in their order, `size` at a time."""
-    for start in range(0, len(items), size):
-        yield items[start : start + size]

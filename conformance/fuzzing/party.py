@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import count
@@ -55,13 +56,21 @@ class Party:
 
     def open(self) -> None:
         """Opens every socket that is not open, and lets it settle (D18)."""
-        opened = None
-        for actor in (self.sender, *self.listeners):
-            socket = self._sockets.get(actor.id)
-            if socket is None or socket.closed:
-                self._sockets[actor.id] = opened = actor.connect()
-        if opened is not None:
-            opened.rest(self._pace.breath)
+        missing = [
+            actor
+            for actor in (self.sender, *self.listeners)
+            if actor.id not in self._sockets or self._sockets[actor.id].closed
+        ]
+        if not missing:
+            return
+        with ThreadPoolExecutor(len(missing), "r2c connecting") as pool:
+            futures = {actor.id: pool.submit(actor.connect) for actor in missing}
+        self._sockets |= {
+            id: future.result() for id, future in futures.items() if future.exception() is None
+        }
+        for future in futures.values():
+            future.result()
+        self._sockets[missing[-1].id].rest(self._pace.breath)
 
     def renew(self) -> None:
         """Gives everyone a new socket."""

@@ -1,6 +1,8 @@
 """Fuzzing of the REST operations: send every stimulus, judge every answer, make failures small."""
 
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from conformance.fuzzing.budget import Budget
@@ -18,6 +20,10 @@ from contract import Operation
 
 SHRINKING = 3.0
 """Seconds that making one failure small may take."""
+SLOW = 0.02
+"""Seconds of latency (median) from which on several requests are sent at the same moment."""
+LANES = 8
+"""How many requests that is."""
 METADATA = "updateConversationMetadata"
 NEUTRAL = {"isPinned": False, "isBlocked": False, "isFavorite": False}
 
@@ -92,30 +98,55 @@ class RestFuzzing:
 
     def _fuzz(self, operation: Operation, plan: Plan, budget: Budget, tally: Tally) -> None:
         generated = self._generator.stimuli(operation.id, plan, lambda: budget.spent)
-        for turn, stimulus in enumerate(generated):
-            stimulus = addressed(stimulus, self._people, turn)
-            if not sendable(operation, stimulus):
-                continue
+        addressees = (addressed(each, self._people, turn) for turn, each in enumerate(generated))
+        stimuli = (each for each in addressees if sendable(operation, each))
+        # Settings one after the other: an answer may well show what another request has just set.
+        slow = self._world.pace.median > SLOW and operation.id != METADATA
+        for stimulus, exchange in self._sent(operation, stimuli, LANES if slow else 1):
             tally.cases += 1
-            judgements, exchange = self._try(operation, stimulus)
+            judgements, exchange = self._judged(operation, stimulus, exchange)
             tally.judged += bool(judgements)
             for judgement in judgements:
                 self._enter(operation, stimulus, judgement, exchange, budget)
         if budget.spent:
             tally.complete = False
 
-    def _try(
-        self, operation: Operation, stimulus: Stimulus
+    def _sent(
+        self, operation: Operation, stimuli: Iterable[Stimulus], lanes: int
+    ) -> Iterator[tuple[Stimulus, Exchange]]:
+        """Sends stimuli, at most so many at the same moment; yields the answers in their order.
+
+        Nothing is on its way any more when one without an answer is yielded.
+        """
+        waiting: deque[tuple[Stimulus, Future[Exchange]]] = deque()
+        with ThreadPoolExecutor(lanes, "r2c fuzzing") as pool:
+
+            def answers(left: int) -> Iterator[tuple[Stimulus, Exchange]]:
+                while len(waiting) > left:
+                    stimulus, future = waiting.popleft()
+                    exchange = future.result()
+                    if exchange.status is None:
+                        wait([other for _, other in waiting])
+                    yield stimulus, exchange
+
+            for stimulus in stimuli:
+                waiting.append((stimulus, pool.submit(self._send, operation, stimulus)))
+                yield from answers(lanes - 1)
+            yield from answers(0)
+
+    def _judged(
+        self, operation: Operation, stimulus: Stimulus, exchange: Exchange
     ) -> tuple[tuple[Judgement, ...], Exchange]:
-        """Sends a stimulus and judges the answer. Raises BackendGone."""
-        expectation = of_request(self._contract, operation, stimulus, self._people)
-        exchange = self._send(operation, stimulus)
+        """What the answer says, and the answer; sends once more where there is none.
+
+        One lost answer may be the network's, two of two are the backend's. Raises BackendGone.
+        """
         if exchange.status is None:
-            # Once more: one lost answer may be the network's, two of two are the backend's.
             self._make_sure_it_lives()
             exchange = self._send(operation, stimulus)
             if exchange.status is None:
                 self._make_sure_it_lives()
+        expectation = of_request(self._contract, operation, stimulus, self._people)
         judgement = judge(operation, stimulus, expectation, exchange)
         if judgement is None:
             return (), exchange
@@ -151,7 +182,8 @@ class RestFuzzing:
 
         def fails(body: object) -> bool:
             nonlocal best
-            judgements, answer = self._try(operation, replace(stimulus, body=body))
+            smaller = replace(stimulus, body=body)
+            judgements, answer = self._judged(operation, smaller, self._send(operation, smaller))
             for other in judgements:
                 if (other.requirement, other.holds, other.summary) == (
                     judgement.requirement,

@@ -1,6 +1,7 @@
 """The REST fuzzing against a small backend of the tests' own, which can be told to misbehave."""
 
 import json
+import time
 
 import pytest
 
@@ -18,8 +19,11 @@ from conformance.world import World
 from .conftest import ASHA, BEN, CHITRA
 from .small_backend import USERS, Quirk, Refuse, backend, conforming, message, settings
 
+pytestmark = pytest.mark.slow
+FAST = Pace()
 
-def world_at(url, contract):
+
+def world_at(url, contract, pace):
     target = Target.of(
         {
             "target": {"url": url},
@@ -30,7 +34,6 @@ def world_at(url, contract):
         }
     )
     ledger, redactor = Ledger(contract.requirements), Redactor()
-    pace = Pace(patience=0.1)
     return World(contract, target, TokenMint(target), ledger, Journal(redactor), redactor, pace, 1)
 
 
@@ -38,9 +41,9 @@ def world_at(url, contract):
 def fuzz(contract, generator):
     """Fuzzes a backend with a quirk; returns the tally and the findings as (id, summary)."""
 
-    def run(quirk: Quirk = lambda *_: ..., examples=4, seconds=60.0, lives=lambda: True):
+    def run(quirk: Quirk = lambda *_: ..., examples=4, seconds=60.0, lives=lambda: True, pace=FAST):
         with backend(quirk) as url:
-            world = world_at(url, contract)
+            world = world_at(url, contract, pace)
             people = People(ASHA, (BEN, CHITRA))
             tally = RestFuzzing(world.actors[0], people, generator, lives).run(
                 Plan(examples, 1), seconds
@@ -118,7 +121,7 @@ def test_ids_in_capitals_are_the_same_ids(fuzz):
         id = path.split("/")[-1]
         return (404, None) if method == "GET" and id in (BEN.id.upper(), CHITRA.id.upper()) else ...
 
-    _, findings, _ = fuzz(quirk)
+    _, findings, _ = fuzz(quirk, examples=20)
     assert [f.requirement for f in findings if f.requirement.startswith("HIST")] == ["HIST-01"]
 
 
@@ -132,7 +135,7 @@ def test_a_text_that_comes_back_changed_is_found(fuzz):
             return ...
         return status, {**data, "text": data["text"].encode("ascii", "replace").decode()}
 
-    _, findings, _ = fuzz(quirk)
+    _, findings, _ = fuzz(quirk, examples=20)
     assert "SEND-13" in [f.requirement for f in findings]
 
 
@@ -204,3 +207,41 @@ def test_settings_that_were_fuzzed_are_taken_back(fuzz):
     for user in (BEN, CHITRA):
         body = json.loads(last[f"/api/conversations/{user.id}/metadata"])
         assert body == {"isPinned": False, "isBlocked": False, "isFavorite": False}
+
+
+def test_a_slow_backend_gets_several_requests_at_the_same_moment_with_the_same_outcome(fuzz):
+    slow = Pace(median=0.03, p95=0.04)
+    together, most = [], []
+
+    def quirk(method, path, raw):
+        together.append(path)
+        most.append(len(together))
+        try:
+            if method == "PUT" and len(together) > 1:
+                return 500, None
+            return (400, None) if path == "/api/messages/send" and b"video" in raw else ...
+        finally:
+            time.sleep(0.005)
+            together.remove(path)
+
+    tally, findings, _ = fuzz(quirk, pace=slow)
+    assert max(most) > 2
+    assert tally.complete
+    assert {f.requirement for f in findings} == {"SEND-01"}
+
+
+def test_a_lost_answer_among_others_is_asked_for_again_when_they_are_done(fuzz):
+    slow = Pace(median=0.03, p95=0.04)
+    seen = set()
+
+    def quirk(method, path, raw):
+        key = (path, raw)
+        if method == "POST" and len(seen) % 3 == 0 and key not in seen:
+            seen.add(key)
+            return None
+        seen.add(key)
+        return ...
+
+    tally, findings, _ = fuzz(quirk, pace=slow)
+    assert findings == []
+    assert tally.complete
