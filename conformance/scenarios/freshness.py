@@ -10,6 +10,9 @@ from conformance.messages import member, moment
 TOLERANCE = 60.0
 """Seconds by which the server's clocks may disagree with each other and with ours."""
 
+DAY = 24 * 3600.0
+"""Seconds."""
+
 
 def is_fresh(message: Any, answer: Exchange | None = None) -> bool:
     """Whether `createdAt` lies within the tolerance of now: by the answer's Date header where there
@@ -17,6 +20,12 @@ def is_fresh(message: Any, answer: Exchange | None = None) -> bool:
     """
     created = moment(member(message, "createdAt"))
     return created is not None and abs(created - _now(answer)) <= TOLERANCE
+
+
+def is_near(message: Any, time: str) -> bool:
+    """Whether `createdAt` is this time, or at most a day away: then it is this time misread."""
+    created, given = moment(member(message, "createdAt")), moment(time)
+    return created is not None and given is not None and abs(created - given) <= DAY
 
 
 def _now(answer: Exchange | None) -> float:

@@ -47,6 +47,7 @@ class Settings:
         self._stage = stage
         self._owner = owner
         self._other = other
+        self._blocking_seen: bool | None = None
 
     def put(self, body: Any) -> Exchange:
         """Sends any body."""
@@ -97,11 +98,15 @@ class Settings:
         `third` is another user, whose messages to the owner show that messages do arrive.
         """
         if self.readable:
-            before = {"isPinned": True, "isFavorite": True, "customRingtone": "before"}
-            self.store(**before)
+            self.store(isPinned=True, isFavorite=True, customRingtone="before")
+            # Compared is what was read, so that a field that is not stored at all is no change.
+            before = self.read(isBlocked=False)
             deed(PLAIN | {"customRingtone": "after"})
-            return set(differing(self.read(isBlocked=False), before))
-        if not self._blocking_is_seen(third):
+            after = self.read(isBlocked=False)
+            return set(differing(after, {name: before.get(name) for name in FIELDS}))
+        if self._blocking_seen is None:
+            self._blocking_seen = self._blocking_is_seen(third)
+        if not self._blocking_seen:
             return None
         self.store()
         deed(PLAIN | {"isBlocked": True})

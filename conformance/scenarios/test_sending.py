@@ -69,9 +69,11 @@ def test_a_message_is_what_was_sent_and_stands_in_both_histories(stage: Stage) -
             (is_fresh(message, answer), "a createdAt that is not now"),
             (status_rank(message) in (0, 1), "another status than sent or delivered"),
         ):
-            stage.check("SEND-02", holds, f"{kind} is returned with {what}", str(body), message)
-            if "attachment" in body:
-                stage.check("SEND-06", holds, f"{kind} is returned with {what}", str(body), message)
+            of_content = what in ("another text", "another attachment")
+            summary = f"{kind if of_content else 'A message'} is returned with {what}"
+            stage.check("SEND-02", holds, summary, str(body), message)
+            if "attachment" in body and of_content:
+                stage.check("SEND-06", holds, summary, str(body), message)
         id = message_id(message) or ""
         stage.check(
             "SEND-03", id not in returned, "Two messages have the same id", "a new _id", message
