@@ -28,6 +28,11 @@ class Finding:
     """What went over the wire before it, a line each."""
 
     @property
+    def script(self) -> str | None:
+        """The reproducer, where it is a script of many lines and not a command."""
+        return next((lines for lines in self.reproduce if "\n" in lines), None)
+
+    @property
     def fingerprint(self) -> str:
         """Twelve hex digits that stay the same from run to run."""
         identity = f"{self.requirement}\n{self.level}\n{self.summary}"

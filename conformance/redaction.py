@@ -8,6 +8,7 @@ import dataclasses
 import json
 import re
 import threading
+import unicodedata
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, quote_plus
@@ -23,8 +24,11 @@ of too many honest words and is replaced only where it stands alone."""
 
 
 def variable(name: str) -> str:
-    """A name as that of a shell variable: "token Ásha" to "TOKEN__SHA"."""
-    word = re.sub(r"[^A-Z0-9]", "_", name.upper())
+    """A name as that of a shell variable: "token Ásha" to "TOKEN_ASHA"."""
+    letters = "".join(
+        c for c in unicodedata.normalize("NFKD", name) if not unicodedata.combining(c)
+    )
+    word = re.sub(r"[^A-Z0-9]", "_", letters.upper())
     return word if re.match(r"[A-Z_]", word) else f"_{word}"
 
 

@@ -154,7 +154,7 @@ def _octal(byte: int) -> str:
 # socket.io-client
 
 PROLOGUE = """\
-// npm install socket.io-client@4.8, then: {environment}node repeat.js
+// needs socket.io-client@4.8 from npm{environment}
 const {{ io }} = require("socket.io-client");
 const url = {url};
 const pause = (ms = 300) => new Promise((done) => setTimeout(done, ms));
@@ -194,7 +194,8 @@ def socket_snippet(steps: Sequence[Step], url: str, redactor: Redactor) -> str:
     script = _Script(redactor)
     for step in steps:
         script.add(step)
-    environment = "".join(f"{name}=… " for name in sorted(script.environment))
+    names = sorted(script.environment)
+    environment = f" and {', '.join(names)} in the environment" if names else ""
     origin = redactor.text(origin_and_target(url)[0].decode())
     prologue = PROLOGUE.format(environment=environment, url=json.dumps(origin))
     return prologue + "".join(f"  {line}\n" for line in script.lines) + EPILOGUE

@@ -24,6 +24,15 @@ def write_reports(report: Report, folder: Path) -> None:
     ET.indent(tree)
     tree.write(folder / "junit.xml", encoding="utf-8", xml_declaration=True)
     (folder / "report.html").write_text(as_html(report), encoding="utf-8", errors="replace")
+    for _, finding in (*report.failures, *report.warnings):
+        if finding.script is not None:
+            path = folder / script_name(finding)
+            path.write_text(finding.script + "\n", encoding="utf-8", errors="replace")
+
+
+def script_name(finding: Finding) -> str:
+    """The file that holds the script which repeats a finding."""
+    return f"repeat-{finding.requirement}-{finding.fingerprint}.js"
 
 
 def as_json(report: Report) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from conformance.findings import Finding, Outcome, Status, Verdict
 from conformance.journal import Note
 from conformance.printable import printable
 from conformance.report import Report
+from conformance.reports.files import script_name
 from contract import GROUPS
 
 _STATES = {
@@ -96,8 +97,13 @@ class LiveProgress:
 def print_report(report: Report, console: Console, folder: str) -> None:
     """Prints failures, warnings, what could not be tested, the groups and the verdict."""
     console.print()
-    _section(console, f"Broken ({'must or should' if report.strict else 'must'})", report.failures)
-    _section(console, "Warnings (should)", report.warnings)
+    _section(
+        console,
+        f"Broken ({'must or should' if report.strict else 'must'})",
+        report.failures,
+        folder,
+    )
+    _section(console, "Warnings (should)", report.warnings, folder)
     _reasons(console, "Could not be judged", report, Status.UNTESTABLE)
     _reasons(console, "Errors of this suite; please report them", report, Status.ERROR)
     _reasons(console, "Switched off", report, Status.NOT_APPLICABLE)
@@ -122,7 +128,9 @@ def print_report(report: Report, console: Console, folder: str) -> None:
     console.print(line.append(f"  {report.in_words}", style="default"), soft_wrap=True)
 
 
-def _section(console: Console, title: str, findings: Sequence[tuple[Outcome, Finding]]) -> None:
+def _section(
+    console: Console, title: str, findings: Sequence[tuple[Outcome, Finding]], folder: str
+) -> None:
     if not findings:
         return
     console.print(Text(title, style="bold underline"))
@@ -135,7 +143,11 @@ def _section(console: Console, title: str, findings: Sequence[tuple[Outcome, Fin
             line = Text(f"{name}  ", style="dim")
             line.append(printable(value), style="default")
             console.print(Padding(line, (0, 0, 0, 2)))
-        for command in finding.reproduce:
+        commands = finding.reproduce
+        if finding.script is not None:
+            needs = finding.script.splitlines()[0].removeprefix("// ")
+            commands = (f"node {folder}/{script_name(finding)}  # {needs}",)
+        for command in commands:
             # Never wrapped: what is shown here is copied and pasted.
             console.print(Text(f"  {printable(command)}", style="cyan"), soft_wrap=True)
         console.print()

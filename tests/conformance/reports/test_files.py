@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from conformance.findings import Finding, Ledger, Outcome, Status
 from conformance.report import Report
-from conformance.reports.files import FILES, as_json, as_junit, write_reports
+from conformance.reports.files import FILES, as_json, as_junit, script_name, write_reports
 from contract import load
 
 CONTRACT = load()
@@ -134,7 +134,8 @@ def test_a_run_that_ended_early_says_why():
 def test_whatever_a_backend_sent_both_files_can_be_read_again(tmp_path_factory, given):
     folder = tmp_path_factory.mktemp("report")
     write_reports(given, folder)
-    assert {file.name for file in folder.iterdir()} == set(FILES)
+    scripts = {script_name(f) for _, f in (*given.failures, *given.warnings) if f.script}
+    assert {file.name for file in folder.iterdir()} == {*FILES, *scripts}
     assert json.loads((folder / "report.json").read_bytes()) == json.loads(
         json.dumps(as_json(given))
     )
