@@ -62,7 +62,9 @@ class ScenarioPlugin:
                 pyfuncitem.obj(**{name: pyfuncitem.funcargs[name] for name in names})
         except (Blocked, Untestable, NoToken, TargetError) as obstacle:
             reason = str(obstacle)
-        except Exception as failure:
+        except KeyboardInterrupt:
+            raise
+        except BaseException as failure:  # pytest.skip and SystemExit are no Exceptions
             error = f"{type(failure).__name__}: {failure}"
             journal.note("suite-error", name=pyfuncitem.name, traceback=traceback.format_exc())
         for id in ids:
