@@ -26,6 +26,7 @@ class ScenarioPlugin:
     def __init__(self, world: World) -> None:
         self.world = world
         self.stop: str | None = None
+        self.interrupted = False
 
     def after(self, stage: Stage) -> None:
         """Called after each scenario; a run overrides it to look after the backend."""
@@ -41,6 +42,16 @@ class ScenarioPlugin:
         config.hook.pytest_deselected(items=[item for item in items if item not in wanted])
         items[:] = wanted
         self.world.journal.note("scenarios-collected", total=len(wanted))
+
+    def pytest_keyboard_interrupt(self, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        # pytest also calls it an interruption that a scenario file cannot be imported.
+        self.interrupted = not isinstance(excinfo.value, pytest.Session.Interrupted)
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        if report.failed:
+            self.world.journal.note(
+                "suite-error", name=report.nodeid, traceback=report.longreprtext
+            )
 
     @pytest.fixture
     def stage(self, request: pytest.FixtureRequest) -> Iterator[Stage]:
@@ -122,7 +133,7 @@ def run_scenarios(plugin: ScenarioPlugin) -> None:
             ],
             plugins=[plugin],
         )
-    if status == pytest.ExitCode.INTERRUPTED:
+    if plugin.interrupted:
         raise KeyboardInterrupt
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"pytest ended with status {int(status)}")
