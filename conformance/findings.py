@@ -96,6 +96,15 @@ class Ledger:
         self._listen = listen
         self._lock = threading.RLock()
 
+    @property
+    def requirements(self) -> tuple[Requirement, ...]:
+        """The requirements that this run judges, those aside that are switched off."""
+        return tuple(
+            entry.requirement
+            for entry in self._entries.values()
+            if entry.status is not Status.NOT_APPLICABLE
+        )
+
     def knows(self, id: str) -> bool:
         """Whether this run judges the requirement at all."""
         return id in self._entries

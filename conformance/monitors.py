@@ -151,7 +151,10 @@ def judge_event(contract: Contract, name: str, args: tuple[Any, ...]) -> Iterato
 def judge_acknowledgements(
     contract: Contract, name: str, answers: tuple[tuple[Any, ...], ...]
 ) -> Iterator[Judgement]:
-    """What holds for the acknowledgements of one emitted event (D13)."""
+    """What holds for the acknowledgements of one emitted event (D13).
+
+    One without arguments, which some libraries send by themselves, says nothing and is silence.
+    """
     event = contract.events.get(name)
     if event is None or event.acknowledgement is None or not answers:
         return
@@ -163,13 +166,15 @@ def judge_acknowledgements(
         f"{len(answers)} acknowledgements",
         "must",
     )
-    first = answers[0]
+    first = next((answer for answer in answers if answer), None)
+    if first is None:
+        return
     yield Judgement(
         "MSG-13",
-        bool(first) and event.acknowledgement.accepts(first[0]),
+        event.acknowledgement.accepts(first[0]),
         f"The acknowledgement of {name} is neither a success nor the error body",
         '{"success": true, …} as documented, or {"success": false, "message": "…"}',
-        short(first[0]) if first else "no argument",
+        short(first[0]),
         "must",
     )
 

@@ -1,6 +1,6 @@
 """Schemathesis over both protocols: generated requests and payloads, judged by the contract."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.events import EventFuzzing
@@ -29,13 +29,24 @@ def fuzz(world: World, profile: Profile, lives: Callable[[], bool]) -> Tally:
         sender, People(sender.user, tuple(actor.user for actor in others)), generator, lives
     )
     events = EventFuzzing(sender, others[:LISTENERS], generator, lives)
+    only = frozenset(relevant(world))
     total = Tally()
     world.journal.note("fuzzing-started", what="requests and payloads from the documents")
     jobs = ((rest.run, profile.examples), (events.run, profile.payloads))
     for (run, examples), share in Budget(profile.fuzzing_s).shared(jobs):
-        tally = run(Plan(examples, world.seed), share.left)
+        tally = run(Plan(examples, world.seed, only), share.left)
         total = total + tally
         world.journal.note(
             "fuzzing-ended", cases=tally.cases, judged=tally.judged, complete=tally.complete
         )
     return total
+
+
+def relevant(world: World) -> Iterator[str]:
+    """The ids of the operations whose fuzzing can say something about what this run judges."""
+    for requirement in world.ledger.requirements:
+        yield from requirement.binds
+        if not requirement.binds and requirement.group in ("ERR", "ALL"):
+            yield from world.contract.operations
+        if not requirement.binds and requirement.group == "ALL":
+            yield from (event.operation_id for event in world.contract.events.values())

@@ -75,7 +75,13 @@ class EventFuzzing:
         """
         tally = Tally()
         budget = self._budget = Budget(seconds)
-        events = [e for e in self._world.contract.events.values() if e.action == "receive"]
+        events = [
+            event
+            for event in self._world.contract.events.values()
+            if event.action == "receive" and plan.wants(event.operation_id)
+        ]
+        if not events:
+            return tally
         # Small schemas first, as they leave time to the others. Typing last, so that what a backend
         # tells of it later falls into no other event's time.
         events.sort(key=lambda each: (each.name == "typing", len(spelt(each.payload.schema))))

@@ -1,7 +1,7 @@
 """Draws stimuli from the contract with Schemathesis: deterministic, finite, without any network."""
 
 import zlib
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -36,10 +36,12 @@ class Plan:
 
     examples: int
     seed: int = 0
+    only: frozenset[str] | None = None
+    """Ids of the operations to fuzz, over both protocols; None for all."""
 
-
-PROFILES: Mapping[str, int] = {"quick": 12, "default": 60, "thorough": 600}
-"""`Plan.examples` by the name of a profile."""
+    def wants(self, operation: str) -> bool:
+        """Whether an operation takes part."""
+        return self.only is None or operation in self.only
 
 
 class _OutOfTime(BaseException):

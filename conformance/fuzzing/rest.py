@@ -81,7 +81,7 @@ class RestFuzzing:
         # Small schemas first, as they leave time to the others. Settings last: they may block
         # users, and messages to blocked users are not judged.
         operations = sorted(
-            self._contract.operations.values(),
+            (each for each in self._contract.operations.values() if plan.wants(each.id)),
             key=lambda each: (
                 each.id == METADATA,
                 len(spelt(each.request and each.request.schema)),
