@@ -69,7 +69,7 @@ def owner_and_other_are_swapped(patch: Patch) -> None:
     shown(patch, swap)
 
 
-@mutant("META-01", protocol="rest", subtle=True)
+@mutant("META-03", protocol="rest", subtle=True)
 def only_flags_that_were_sent_are_answered(patch: Patch) -> None:
     """The answer holds the flags of the body only; those of earlier updates are missing."""
 
@@ -97,7 +97,7 @@ def favourites_are_not_stored(patch: Patch) -> None:
     changes(patch, lambda fields: {k: v for k, v in fields.items() if k != "isFavorite"})
 
 
-@mutant("META-02", protocol="rest")
+@mutant("META-03", protocol="rest")
 def ringtones_are_not_stored(patch: Patch) -> None:
     """`customRingtone` is answered as sent, and not stored."""
 
@@ -109,7 +109,7 @@ def ringtones_are_not_stored(patch: Patch) -> None:
     original = patch(Store, change_settings)
 
 
-@mutant("META-02", protocol="rest", subtle=True)
+@mutant("META-03", protocol="rest", subtle=True)
 def the_answer_is_the_body(patch: Patch) -> None:
     """The answer echoes the body; of a second update nothing is stored."""
     first = {}

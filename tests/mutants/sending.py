@@ -147,18 +147,6 @@ def a_text_drives_the_attachment_out(patch: Patch) -> None:
     original = patch(Chat, send)
 
 
-@mutant("SEND-02", protocol="rest", subtle=True)
-def a_numeric_text_becomes_a_number_and_back(patch: Patch) -> None:
-    """Texts that look like numbers are parsed and written again: `007` becomes `7`."""
-
-    async def send(chat, sender, recipient, text, attachment):
-        if text and text.isdecimal() and text.isascii():
-            text = str(int(text))
-        return await original(chat, sender, recipient, text, attachment)
-
-    original = patch(Chat, send)
-
-
 @mutant("SEND-03", protocol="rest", subtle=True)
 def the_id_is_a_hash_of_the_content(patch: Patch) -> None:
     """Sender, recipient and text make the id: the same words said twice have one id."""
@@ -256,16 +244,6 @@ def an_answered_message_is_not_stored(patch: Patch) -> None:
 def attachments_alone_are_not_listed(patch: Patch) -> None:
     """Histories leave out messages without text."""
     stored(patch, lambda one, other, found: [m for m in found if m.text])
-
-
-@mutant("SEND-05", protocol="rest", subtle=True)
-def stored_times_lose_their_milliseconds(patch: Patch) -> None:
-    """The history's createdAt is another than the answer's: the column holds whole seconds."""
-
-    def whole(one, other, found):
-        return [replace(m, created_at=m.created_at.replace(microsecond=0)) for m in found]
-
-    stored(patch, whole)
 
 
 @mutant("SEND-05", protocol="rest", subtle=True)

@@ -1,6 +1,7 @@
 """Mutants of what becomes of a text on its way (SEND-13)."""
 
 import html
+import re
 import unicodedata
 from dataclasses import replace
 
@@ -60,6 +61,16 @@ def marks_of_direction_are_stripped(patch: Patch) -> None:
 def tags_are_stripped(patch: Patch) -> None:
     """A sanitiser removes `<script>`; all other texts pass."""
     texts(patch, lambda text: text.replace("<script>", "").replace("</script>", ""))
+
+
+@mutant("SEND-13", protocol="both", subtle=True)
+def numeric_texts_are_parsed(patch: Patch) -> None:
+    """Texts that look like numbers are parsed and written again: `00123.4500` becomes `123.45`."""
+
+    def parsed(text):
+        return f"{float(text):g}" if re.fullmatch(r"[0-9]+(\.[0-9]+)?", text) else text
+
+    texts(patch, parsed)
 
 
 @mutant("SEND-13", protocol="both", subtle=True)
