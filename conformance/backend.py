@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from conformance import deadlines
 from conformance.http import Exchange
 from conformance.judgements import Judgement
+from conformance.monitors import shortened
 from conformance.pacing import Pace
 from conformance.processes import BackendProcess, ProcessError
 from conformance.world import World
@@ -53,8 +54,9 @@ class Backend:
                 raise Unusable(str(error)) from None
             first = self._ask()
         if first.status is None:
+            why = shortened(first.error or "no answer")
             raise Unusable(
-                f"nothing usable answers at {world.target.url} ({first.error}); start the backend, "
+                f"nothing usable answers at {world.target.url} ({why}); start the backend, "
                 "correct the URL, or set [process] start"
             )
         if first.status == 401 and all(self._ask(index).status == 401 for index in (0, 1, 2)):

@@ -54,6 +54,8 @@ class Stage:
         self.pace = world.pace
         self.random = random.Random(f"{world.seed}:{name}")  # noqa: S311  nothing secret
         self.judged: set[str] = set()
+        self.broken: list[str] = []
+        """The summaries of the checks that did not hold."""
         self.evidence: list[Step] = []
         self._connections: list[Connection] = []
         self._acknowledged: list[tuple[Connection, Emission]] = []
@@ -233,6 +235,8 @@ class Stage:
         if isinstance(observed, Exchange):
             _require_verdict(observed)
         self.judged.add(requirement)
+        if not holds:
+            self.broken.append(summary)
         steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
         self.world.enter(
             Judgement(requirement, holds, summary, shown(expected), shown(observed), level), steps

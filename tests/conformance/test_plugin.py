@@ -155,6 +155,16 @@ def test_a_scenario_that_forgets_a_requirement_is_an_error_of_the_suite(run):
     assert outcomes["SEND-10"].reason == "test_something ended without judging it"
 
 
+def test_what_could_not_be_judged_after_a_failed_check_is_untestable(run):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", False, "everything is answered 200")
+            """)
+    assert outcomes["SEND-10"].status is Status.UNTESTABLE
+    assert outcomes["SEND-10"].reason == "nothing to judge it by: everything is answered 200"
+
+
 def test_scenarios_of_requirements_that_are_not_judged_do_not_run(run, world, tmp_path):
     ran = tmp_path / "ran"
     run(f"""
