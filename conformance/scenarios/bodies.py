@@ -23,7 +23,7 @@ class Wrong:
 
 def attachment(name: str, type: str = "image") -> dict[str, str]:
     """A valid attachment whose address contains `name`, lower-case letters and digits."""
-    return {"type": type, "url": f"https://cdn.example/conformance/{name}.bin"}
+    return {"type": type, "url": f"https://cdn.example/Conformance/{name}.BIN?Key=aB%2Fc"}
 
 
 def malformed_ids(real: str) -> Iterator[tuple[str, str]]:
