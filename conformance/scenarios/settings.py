@@ -40,6 +40,16 @@ def same(one: Any, other: Any) -> bool:
     return type(one) is type(other) and bool(one == other)
 
 
+def acquainted(stage: Stage, count: int = 2) -> list[Actor]:
+    """A cast whose first user has written to all others, so that there are conversations that can
+    be set: whether there is one before the first message is left open.
+    """
+    first, *others = stage.cast(count)
+    for other in others:
+        first.send(other, text=stage.text("hello"))
+    return [first, *others]
+
+
 class Settings:
     """What `owner` has set for `other`. Messages are only ever sent to the owner."""
 

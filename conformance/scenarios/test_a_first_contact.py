@@ -4,18 +4,29 @@ in the order of their names).
 
 from functools import partial
 
-from conformance.messages import member, user_id
+from conformance.http import Exchange
+from conformance.messages import member, unwrapped, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.settings import PLAIN, Settings, entry_of
+from conformance.scenarios.settings import PLAIN, Settings, acquainted, entry_of
 from conformance.scenarios.simultaneous import Crossing
 from conformance.stage import Blocked, Stage
+from conformance.world import Actor
 
 
 @requirement("HIST-08")
 def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
     one, other = stage.untouched()
     for reader, read in ((one, other), (other, one)):
-        messages = stage.history_of(reader, read)
+        answer = reader.read(read)
+        messages = unwrapped(answer.json)
+        if not stage.check(
+            "HIST-08",
+            answer.status == 200 and isinstance(messages, list),
+            "Two users who never wrote to each other are not answered 200 with an array",
+            '200 {"success": true, "data": []}',
+            answer,
+        ):
+            continue
         theirs = [m for m in messages if _people(m) == {one.id, other.id}]
         if theirs:
             stage.untestable(
@@ -37,10 +48,11 @@ def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
 def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> None:
     """Backends that look for an entry and create one if there is none may create several."""
     owner, other = stage.untouched()
-    answers = stage.together(
-        *[partial(owner.set, other, PLAIN | {"isPinned": number % 2 == 0}) for number in range(8)],
-        before=partial(owner.read, other),
-    )
+    answers = _set_at_once(stage, owner, other)
+    if all(answer.status == 404 for answer in answers):
+        # Users who never wrote may have no conversation that could be set; these two have one.
+        owner, other = acquainted(stage)[:2]
+        answers = _set_at_once(stage, owner, other)
     for answer in answers:
         stage.answered("META-01", answer, 200, "A complete body of settings is not answered 200")
     settings = Settings(stage, owner, other)
@@ -54,6 +66,13 @@ def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> No
         "Settings sent at the same moment make several entries",
         "one _id",
         sorted(ids),
+    )
+
+
+def _set_at_once(stage: Stage, owner: Actor, other: Actor) -> list[Exchange]:
+    bodies = [PLAIN | {"isPinned": number % 2 == 0} for number in range(8)]
+    return stage.together(
+        *(partial(owner.set, other, body) for body in bodies), before=partial(owner.read, other)
     )
 
 

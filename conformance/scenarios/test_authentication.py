@@ -16,7 +16,7 @@ from conformance.messages import (
 from conformance.scenarios import credentials, requirement
 from conformance.scenarios.credentials import Credentials
 from conformance.scenarios.freshness import is_near
-from conformance.scenarios.settings import PLAIN, UNSEEN, Settings, entry_of
+from conformance.scenarios.settings import PLAIN, UNSEEN, Settings, acquainted, entry_of
 from conformance.scenarios.witness import Witness
 from conformance.stage import Stage
 from conformance.steps import Step
@@ -40,7 +40,7 @@ def test_only_a_valid_token_opens_an_operation(stage: Stage) -> None:
 
 @requirement("AUTH-08")
 def test_a_request_with_wrong_credentials_leaves_no_trace(stage: Stage) -> None:
-    actor, other, third = stage.cast(3)
+    actor, other, third = acquainted(stage, 3)
     kinds = {kind.requirement: kind for kind in credentials.refused(stage, actor, other)}
     witness = Witness(stage, actor, other)
     for kind in kinds.values():
@@ -148,7 +148,7 @@ def test_credentials_are_judged_before_the_body(stage: Stage) -> None:
 
 @requirement("AUTH-09")
 def test_a_message_says_nothing_about_its_sender_id_time_or_status(stage: Stage) -> None:
-    actor, other, third = stage.cast(3)
+    actor, other, third = acquainted(stage, 3)
     existing = stage.created(actor.send(third, text=stage.text()))
     (socket,) = stage.connect(other)
     pretended: dict[str, Any] = {
@@ -214,10 +214,10 @@ def _judge_authorship(stage: Stage, message: Any, actor: Actor, id: str, where: 
 
 @requirement("AUTH-09")
 def test_settings_say_nothing_about_their_owner(stage: Stage) -> None:
-    actor, other, third = stage.cast(3)
+    actor, other, third = acquainted(stage, 3)
     settings = Settings(stage, actor, other)
     settings.store()
-    theirs = user_id(Settings(stage, third, other).store())
+    theirs = user_id(Settings(stage, third, actor).store())
     pretended = {
         **dict.fromkeys(("userId", "user", "owner", "ownerId"), third.id),
         **dict.fromkeys(("otherUserId", "otherUser"), third.id),
@@ -233,7 +233,7 @@ def test_settings_say_nothing_about_their_owner(stage: Stage) -> None:
         "200, as unknown fields are ignored",
         answer,
     )
-    later = Settings(stage, third, other).store()
+    later = Settings(stage, third, actor).store()
     for holds, what in (
         (same_id(entry.get("userId"), actor.id), "owner"),
         (same_id(entry.get("otherUserId"), other.id), "other user"),
