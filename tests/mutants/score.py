@@ -52,16 +52,24 @@ def whole(mutant: Mutant | None) -> Trial:
 
 
 def judge(mutant: Mutant, results: Mapping[Trial, Result], contract: Contract) -> Verdict:
-    """What became of a mutant, as far as the results tell."""
+    """What became of a mutant, as far as the results tell: the first trial that catches it counts.
+
+    The trial with all requirements is the last: what holds at all times is judged in scenarios
+    that name other requirements, which a trial with one requirement leaves out.
+    """
     others = _others(mutant, results)
     verdict = Verdict(mutant, Fate.INVALID, 0.0, "nothing was tried")
-    for fuzzing in (False, True):
-        clean, mine = (results.get(trial) for trial in alone(mutant, fuzzing=fuzzing))
-        if clean is None or mine is None:
-            break
-        verdict = _judge(mutant, clean, mine, contract, others)
-        if verdict.fate is Fate.CAUGHT or mine.faults:
-            break
+    pairs = (
+        alone(mutant, fuzzing=False),
+        alone(mutant, fuzzing=True),
+        (whole(None), whole(mutant)),
+    )
+    for pair in pairs:
+        clean, mine = map(results.get, pair)
+        if clean is not None and mine is not None:
+            verdict = _judge(mutant, clean, mine, contract, others)
+            if verdict.fate is Fate.CAUGHT or mine.faults:
+                break
     return replace(verdict, seconds=_seconds(mutant, results))
 
 

@@ -162,11 +162,22 @@ def test_a_finding_of_another_requirement_is_told_apart(mutant: Mutant, contract
     results: dict[Trial, Result] = {
         control: result(),
         mutated: result(),
-        score.whole(None): result("failed", "ERR-05"),
-        score.whole(mutant): result("failed", "HIST-01", "ERR-05"),
+        score.whole(None): result("passed", "ERR-05"),
+        score.whole(mutant): result("passed", "HIST-01", "ERR-05"),
     }
     verdict = score.judge(mutant, results, contract)
     assert (verdict.fate, verdict.others) == (Fate.BY_ANOTHER, ("HIST-01",))
+
+
+def test_what_only_the_whole_run_finds_catches_too(mutant: Mutant, contract: Contract) -> None:
+    control, mutated = score.alone(mutant, fuzzing=False)
+    results = {
+        control: result(),
+        mutated: result(),
+        score.whole(None): result(),
+        score.whole(mutant): result("failed", "HIST-08"),
+    }
+    assert score.judge(mutant, results, contract).fate is Fate.CAUGHT
 
 
 def test_known_survivors_are_mutants_with_a_reason() -> None:
