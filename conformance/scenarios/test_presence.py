@@ -160,23 +160,32 @@ def come_and_go(watch: Watch, transport: Transport, *, newer_first: bool) -> Non
     """
     stage = watch.stage
     older, began = appear(watch, transport)
-    (newer,) = stage.connect(watch.user, transport=transport)
-    first, last = (newer, older) if newer_first else (older, newer)
     since = watch.marks()
-    stage.leave(first)
-    for _ in range(2):
-        fence(watch, watch.user, last)
+    (newer,) = stage.connect(watch.user, transport=transport)
+    fence(watch, watch.user, newer)
+    still_there(watch, since, "When a second socket comes")
+    last, since = newer, watch.marks()
+    if not older.closed:  # as it is where a user has one connection (D15)
+        first, last = (newer, older) if newer_first else (older, newer)
+        stage.leave(first)
+        for _ in range(2):
+            fence(watch, watch.user, last)
+        which = "newer" if newer_first else "older"
+        still_there(watch, since, f"When the {which} of two sockets leaves")
+    gone(watch, last, began, since)
+
+
+def still_there(watch: Watch, since: list[int], when: str) -> None:
+    """Judges that no friend was told that the user is gone (PRES-04)."""
     for socket, mark in zip(watch.sockets, since, strict=True):
         left = heard(socket, watch.user, False, mark)
-        stage.check(
+        watch.stage.check(
             "PRES-04",
             left is None,
-            f"When the {'newer' if newer_first else 'older'} of two sockets leaves, friends are "
-            "told that its user is gone",
+            f"{when}, friends are told that its user is gone",
             "nothing that changes anybody's view",
             left or "",
         )
-    gone(watch, last, began, since)
 
 
 def gone(watch: Watch, last: Connection, began: float, since: list[int]) -> None:
