@@ -76,8 +76,14 @@ class Model:
     """Texts of messages that every reading from now on has to show."""
 
     def devices_of(self, user: Actor) -> list[Device]:
-        """The user's devices that are connected, the newest last."""
-        return [device for device in self.devices if device.user == user and device.open]
+        """The user's devices that are connected, the newest last. Where a user has one connection
+        (D15), the backend may have ended the older ones.
+        """
+        return [
+            device
+            for device in self.devices
+            if device.user == user and device.open and not device.socket.closed
+        ]
 
     def newest(self, user: Actor) -> Device | None:
         """The device that gets the user's events whatever the backend's way: the one connected
@@ -151,7 +157,7 @@ class Model:
 
     def say(self, who: Actor, whom: Actor) -> None:
         """Sends a message as an event, from any of the user's devices."""
-        mine = [device for device in self.devices_of(who) if not device.socket.closed]
+        mine = self.devices_of(who)
         if not mine or who.id in self.unsteady:
             return
         device = self.stage.random.choice(mine)
@@ -259,12 +265,14 @@ def require_open(device: Device, got: object) -> None:
 
 
 def judge_confirmations(model: Model) -> None:
-    """Judges that senders have got what they sent as events, on whichever of their sockets."""
+    """Judges that senders have got what they sent as events, on whichever of their sockets, as
+    long as the newest one has not left (D15).
+    """
     deadline = Deadline(model.stage.pace.delivery)
     for message in model.sent.values():
         if message.way != EVENT or message.text in model.certain:
             continue
-        if message.sender.id in model.unsteady:
+        if model.newest(message.sender) is None:
             continue
         sockets = [it.socket for it in model.devices if it.user == message.sender]
         while not (confirmed := any(copies(it, message.text) for it in sockets)) and deadline.left:
