@@ -38,6 +38,8 @@ def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
     second, typing, receiving, *watching = stage.connect(typist, typist, recipient, *others)
 
     # From here on the others are people to whom the typist has written before.
+    for other, socket in zip(others, watching, strict=True):
+        told_of(stage, typing, typist, socket, other)
     stage.fence(typing, typist, *zip(watching, others, strict=True))
 
     def strays() -> list[Received]:
