@@ -274,7 +274,7 @@ def test_what_was_sent_as_an_event_stands_in_the_same_history(stage: Stage) -> N
     conversations = {str(conversation_id(m)) for m in (*first, *second) if text(m) in texts}
     stage.check(
         "SEND-04",
-        len(conversations) == 1,
+        len(conversations) <= 1,  # that none stands there at all is judged above
         "A message sent as an event is in another conversation than one sent by request",
         "one conversationId",
         sorted(conversations),
