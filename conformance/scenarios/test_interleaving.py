@@ -201,11 +201,13 @@ class Model:
 
     def shift(self, who: Actor, _: Actor) -> None:
         """A device comes or goes in the middle of everything."""
-        silent = [device for device in self.devices_of(who) if device.spoke < self.round]
+        mine = self.devices_of(who)
+        silent = [device for device in mine if device.spoke < self.round]
         self.unsettle(who)
         if silent and self.stage.random.random() < 0.6:
             self.go(self.stage.random.choice(silent))
-        elif len(self.devices_of(who)) < MOST_DEVICES:
+        elif len(silent) == len(mine) < MOST_DEVICES:
+            # Where the newer replaces the older (D15), what the older has just sent may be lost.
             self.come(who)
 
 
