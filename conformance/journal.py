@@ -49,8 +49,7 @@ class NdjsonFile:
     @classmethod
     def create(cls, path: Path) -> "NdjsonFile":
         """Opens the file anew. Raises OSError."""
-        # A lone surrogate, which no encoding holds, is written as JSON spells it.
-        return cls(path.open("w", encoding="utf-8", errors="backslashreplace", buffering=1))
+        return cls(path.open("w", encoding="ascii", buffering=1))
 
     def __call__(self, note: Note) -> None:
         """Writes a note; one that comes after the end, from a thread that did not hear, is lost."""
@@ -70,7 +69,8 @@ def _line(note: Note) -> str:
 
 
 def _json(value: Any, *, allow_nan: bool = True) -> str:
-    return json.dumps(value, ensure_ascii=False, allow_nan=allow_nan, default=repr)
+    # ASCII, since readers disagree on what ends a line, and nothing encodes a lone surrogate.
+    return json.dumps(value, allow_nan=allow_nan, default=repr)
 
 
 def _spelt_out(value: Any) -> str | None:

@@ -85,9 +85,8 @@ class ScenarioPlugin:
                 continue
             elif reason is not None:
                 self.world.ledger.untestable(id, reason)
-            elif stage.broken:
-                # So much is broken that there was nothing to judge it by.
-                self.world.ledger.untestable(id, f"nothing to judge it by: {stage.broken[0]}")
+            elif stage.obstacle is not None:
+                self.world.ledger.untestable(id, f"nothing to judge it by: {stage.obstacle}")
             else:
                 self.world.ledger.error(id, f"{pyfuncitem.name} ended without judging it")
         journal.note("scenario-ended", name=sentence(pyfuncitem), reason=reason, error=error)

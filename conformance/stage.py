@@ -54,12 +54,19 @@ class Stage:
         self.pace = world.pace
         self.random = random.Random(f"{world.seed}:{name}")  # noqa: S311  nothing secret
         self.judged: set[str] = set()
-        self.broken: list[str] = []
-        """The summaries of the checks that did not hold."""
+        self._broken: list[str] = []
         self.evidence: list[Step] = []
         self._connections: list[Connection] = []
         self._acknowledged: list[tuple[Connection, Emission]] = []
         self._silence = world.listen(self.evidence.append)
+
+    @property
+    def obstacle(self) -> str | None:
+        """What went wrong so far, which may have left nothing to judge by; None if nothing did."""
+        if self._broken:
+            return self._broken[0]
+        answers = (step.exchange for step in self.evidence if step.exchange is not None)
+        return next((f"no answer: {answer.error}" for answer in answers if answer.error), None)
 
     # Who plays
 
@@ -236,7 +243,7 @@ class Stage:
             _require_verdict(observed)
         self.judged.add(requirement)
         if not holds:
-            self.broken.append(summary)
+            self._broken.append(summary)
         steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
         self.world.enter(
             Judgement(requirement, holds, summary, shown(expected), shown(observed), level), steps

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from conformance.connections import NOBODY_LISTENS
 from conformance.findings import Finding, Ledger
 from conformance.http import ABSENT, Exchange, HttpClient
 from conformance.journal import Journal, body_text
@@ -59,6 +60,7 @@ class World:
         self.pace = pace
         self.undocumented_events: set[str] = set()
         self.last_stimuli: deque[str] = deque(maxlen=LAST_STIMULI)
+        self._reachable = True
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
         self._lock = threading.RLock()
@@ -111,7 +113,11 @@ class World:
     def step(self, step: Step) -> None:
         """Notes something that was done to the backend, for reproducers and crash reports."""
         with self._lock:
-            self.last_stimuli.append(self.redactor.text(step.line()))
+            if step.exchange is not None:
+                self._reachable = step.exchange.error != NOBODY_LISTENS
+            if self._reachable:
+                # What comes after a death must not crowd out what came before it.
+                self.last_stimuli.append(self.redactor.text(step.line()))
             listeners = list(self._listeners)
         if step.exchange is None:
             # An exchange has a note of its own, with what came of it.

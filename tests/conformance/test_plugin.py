@@ -165,6 +165,20 @@ def test_what_could_not_be_judged_after_a_failed_check_is_untestable(run):
     assert outcomes["SEND-10"].reason == "nothing to judge it by: everything is answered 200"
 
 
+def test_what_could_not_be_judged_without_an_answer_is_untestable(run):
+    outcomes = run("""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            for answer in [stage.world.actors[0].read(stage.world.actors[1])]:
+                if answer.status is not None:
+                    stage.check("SEND-09", True, "it breaks")
+            """)
+    assert outcomes["SEND-09"].status is Status.UNTESTABLE
+    assert outcomes["SEND-09"].reason == (
+        "nothing to judge it by: no answer: the connection was refused"
+    )
+
+
 def test_scenarios_of_requirements_that_are_not_judged_do_not_run(run, world, tmp_path):
     ran = tmp_path / "ran"
     run(f"""
