@@ -65,8 +65,8 @@ def test_every_backend_has_to_take_each_text(text: str) -> None:
 def test_each_attachment_is_valid(type: str) -> None:
     request = CONTRACT.operations["sendMessage"].request
     assert request is not None
-    # Addresses with capitals and a query, as stores of files sign them, are valid; what is generated
-    # at random keeps to tamer ones.
+    # Addresses with capitals and a query, as stores of files sign them, are valid; those that are
+    # generated at random are tamer.
     assert request.validator.accepts({"recipientId": USER, "attachment": attachment("a", type)})
 
 
