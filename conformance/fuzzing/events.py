@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from conformance.fuzzing.budget import Budget
-from conformance.fuzzing.expectation import Kind, of_event
+from conformance.fuzzing.expectation import Kind, of_event, says_something
 from conformance.fuzzing.experiments import Experiments, Job
 from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.judgement import why
@@ -123,7 +123,7 @@ class EventFuzzing:
             stimulus = replace(addressed(stimulus, self._people, turn), content_type=None)
             if turn % 8 == 5 and stimulus.body is not ABSENT:
                 stimulus = replace(stimulus, extra=({"another": "argument"}, turn))
-            if stimulus.fingerprint not in seen:
+            if stimulus.fingerprint not in seen and says_something(stimulus.body):
                 seen.add(stimulus.fingerprint)
                 yield self._job(event, stimulus)
 

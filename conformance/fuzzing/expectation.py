@@ -1,6 +1,7 @@
 """What the contract expects of a stimulus, decided before it is sent. Pure functions."""
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,6 +14,10 @@ from contract import Contract, Event, Level, Operation, Request, Requirement, Vi
 JSON_TYPE = "application/json"
 NOT_JSON = "ERR-02"
 OTHER_MEDIA_TYPE = "ERR-06"
+_VISIBLE = re.compile(
+    r"[^\s\x00-\x20\x7f-\xa0\xad\u180e\u200b-\u200f\u2028-\u202f\u205f-\u206f\u3000\ufeff]"
+)
+"""A character that no backend trims away."""
 
 
 class Kind(Enum):
@@ -51,6 +56,25 @@ def sendable(operation: Operation, stimulus: Stimulus) -> bool:
     return all(_plain(segment) for segment in stimulus.path.values()) and not (
         operation.id == "listMessages" and stimulus.path.get("otherUserId") == "send"
     )
+
+
+def says_something(body: object) -> bool:
+    """Whether a message would hold something once it was kept.
+
+    A text of white space or null and an empty address are the backend's choice (D4, D5). One that
+    takes and trims them keeps a message that says nothing, which no answer can show as a message:
+    so they are not sent.
+    """
+    if not isinstance(body, dict):
+        return True
+    attached = body.get("attachment")
+    if isinstance(attached, dict) and attached.get("url") == "":
+        return False
+    words = body.get("text", body.get("message", ""))
+    silent = words is None or (
+        isinstance(words, str) and words != "" and not _VISIBLE.search(words)
+    )
+    return not silent or isinstance(attached, dict)
 
 
 def _plain(segment: str) -> bool:

@@ -6,7 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
 from conformance.fuzzing.budget import Budget
-from conformance.fuzzing.expectation import Kind, of_request, sendable
+from conformance.fuzzing.expectation import Kind, of_request, says_something, sendable
 from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.judgement import echo, judge
 from conformance.fuzzing.people import People, addressed
@@ -99,7 +99,9 @@ class RestFuzzing:
     def _fuzz(self, operation: Operation, plan: Plan, budget: Budget, tally: Tally) -> None:
         generated = self._generator.stimuli(operation.id, plan, lambda: budget.spent)
         addressees = (addressed(each, self._people, turn) for turn, each in enumerate(generated))
-        stimuli = (each for each in addressees if sendable(operation, each))
+        stimuli = (
+            each for each in addressees if sendable(operation, each) and says_something(each.body)
+        )
         # Settings one after the other: an answer may well show what another request has just set.
         slow = self._world.pace.median > SLOW and operation.id != METADATA
         for stimulus, exchange in self._sent(operation, stimuli, LANES if slow else 1):

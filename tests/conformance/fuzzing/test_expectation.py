@@ -1,6 +1,13 @@
 import pytest
 
-from conformance.fuzzing.expectation import Kind, of_event, of_request, read, sendable
+from conformance.fuzzing.expectation import (
+    Kind,
+    of_event,
+    of_request,
+    read,
+    says_something,
+    sendable,
+)
 from conformance.fuzzing.stimulus import ABSENT, Stimulus
 
 from .conftest import ASHA, BEN
@@ -337,3 +344,39 @@ def test_bytes_are_read_strictly_then_leniently(body, value, beyond_dispute):
     found, certain = read(body)
     assert certain is beyond_dispute
     assert found == value or found != found
+
+
+PICTURE = {"type": "image", "url": "https://cdn.example/a.png"}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"text": None},
+        {"text": " \t"},
+        {"text": "\u200b\ufeff"},
+        {"message": "\n"},
+        {"text": "hello", "attachment": {**PICTURE, "url": ""}},
+    ],
+)
+def test_what_a_trimming_backend_would_keep_as_nothing_is_not_sent(body: object) -> None:
+    assert not says_something(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"text": "x"},
+        {"text": " x "},
+        {"text": None, "attachment": PICTURE},
+        {"text": " ", "attachment": PICTURE},
+        {"text": ""},
+        {"text": 5},
+        {},
+        [],
+        None,
+        b"\xff",
+    ],
+)
+def test_everything_else_is_sent(body: object) -> None:
+    assert says_something(body)
