@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from conformance.connections import NOBODY_LISTENS
-from conformance.http import Exchange
+from conformance.http import ABSENT, Exchange
 from conformance.messages import member
 from conformance.monitors import judge_exchange
 from conformance.scenarios import requirement
@@ -158,6 +158,30 @@ def _upsetting(stage: Stage, actor: Actor, other: Actor) -> Iterator[Exchange]:
     yield actor.call(
         "updateConversationMetadata", path={"otherUserId": other.id}, body=b"", headers=JSON
     )
+
+
+@requirement("ERR-03")
+def test_a_path_that_cannot_be_decoded_does_no_harm(stage: Stage) -> None:
+    """Percent signs that stand for no letter. Any answer will do that is no crash: HTTP servers
+    may refuse such a path by themselves (D12).
+    """
+    (actor,) = stage.cast(1)
+    for segment in ("%ff", "%c3%28", "%E0%A4%A", "%", "%zz"):
+        for method, path, body in (
+            ("GET", f"/api/messages/{segment}", ABSENT),
+            ("PUT", f"/api/conversations/{segment}/metadata", PLAIN),
+        ):
+            answer = stage.world.http.send(
+                method, path, token=actor.token, actor=actor.name, json=body
+            )
+            stage.check(
+                "ERR-03",
+                answer.status is None or answer.status < 500,
+                f"A {method} whose path cannot be decoded is answered 5xx",
+                "no 5xx, whatever the request is",
+                answer,
+                evidence=[Step.of_exchange(answer)],
+            )
 
 
 @requirement("ERR-05")

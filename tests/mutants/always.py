@@ -4,6 +4,8 @@ import asyncio
 import os
 from dataclasses import replace
 
+from bson import ObjectId
+
 from reference_server.chat import Chat
 from reference_server.events import EventRouter
 from reference_server.sockets import SocketServer
@@ -150,22 +152,14 @@ def senders_never_see_read(patch: Patch) -> None:
 @mutant("ALL-03", protocol="both", subtle=True)
 def coming_online_makes_messages_delivered(patch: Patch) -> None:
     """When the recipient connects, all messages to them become `delivered`, read ones too."""
-    forced = {}
 
     async def joined(chat, user, connection):
+        await chat.store._messages.update_many(
+            {"recipient": ObjectId(user.id)}, {"$set": {"status": "delivered"}}
+        )
         await original(chat, user, connection)
-        forced[user.id] = True
-
-    async def messages_between(store, one, other):
-        found = await between(store, one, other)
-        return [
-            replace(m, status="delivered")
-            if m.status == "read" and forced.pop(m.recipient_id, False) else m
-            for m in found
-        ]  # fmt: skip
 
     original = patch(Chat, joined)
-    between = patch(Store, messages_between)
 
 
 @mutant("ALL-03", protocol="rest", subtle=True)

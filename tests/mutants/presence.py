@@ -177,17 +177,6 @@ def one_device_that_goes_is_offline(patch: Patch) -> None:
     original = patch(Presence, leave)
 
 
-@mutant("PRES-04", protocol="events", subtle=True)
-def every_device_that_comes_is_told(patch: Patch) -> None:
-    """Each further socket is announced as an arrival."""
-
-    def join(presence, user_id, connection):
-        original(presence, user_id, connection)
-        return True
-
-    original = patch(Presence, join)
-
-
 @mutant("PRES-05", protocol="events", subtle=True)
 def dropped_sockets_stay_online(patch: Patch) -> None:
     """Only a goodbye counts: a connection that is cut leaves the user online."""

@@ -82,6 +82,7 @@ def test_the_catalogue_is_large_spread_and_subtle_enough() -> None:
     assert {each.protocol for each in mutants} == {"rest", "events", "both"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mutant", all_mutants(), ids=lambda each: each.name)
 def test_the_server_of_a_mutant_starts(mutant: Mutant, contract: Contract) -> None:
     async def start() -> int:
