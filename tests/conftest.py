@@ -12,6 +12,8 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).parent
+SLOW = tuple(f"{folder}/" for folder in ("clients", "conformance/fuzzing", "examples", "mutants"))
+"""Folders whose tests are all marked slow."""
 
 
 def _node_packages(folder: Path) -> str | None:
@@ -41,6 +43,12 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"needs(tool): needs one of {', '.join(TOOLS)}")
     config.addinivalue_line("markers", "slow: takes seconds; runs on one Python version only")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+            item.add_marker("slow")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
