@@ -505,8 +505,9 @@ def test_what_is_acknowledged_has_to_be_valid(name, payload, right):
     assert acknowledged(name, (payload,)) == [True, right]
 
 
-def test_an_acknowledgement_without_an_argument_is_a_finding():
-    assert acknowledged("sendMessage", ()) == [True, False]
+def test_an_acknowledgement_without_an_argument_is_silence():
+    assert acknowledged("sendMessage", ()) == [True]
+    assert acknowledged("sendMessage", (), ()) == [False]
 
 
 def test_two_acknowledgements_are_a_finding():
