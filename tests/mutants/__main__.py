@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
     verdicts = go(t for each in mutants for t in score.alone(each, fuzzing=False))
     verdicts = go(t for each in not_caught(verdicts) for t in score.alone(each, fuzzing=True))
-    rest = mutants if options.matrix else not_caught(verdicts)
+    rest = mutants if options.whole else not_caught(verdicts)
     if rest and not options.alone:
         verdicts = go([score.whole(None), *map(score.whole, rest)])
     seconds = time.monotonic() - begun
@@ -61,7 +61,12 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--matrix",
         action="store_true",
-        help="judge all requirements for every mutant; takes longer",
+        help="print which requirements noticed which mutant, as far as was looked",
+    )
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="judge all requirements for every mutant, not only for those not caught; takes long",
     )
     parser.add_argument(
         "--alone",
@@ -95,8 +100,8 @@ def _progress(total: int) -> Callable[[Trial, Result], None]:
     return tell
 
 
-def _print(verdicts: Sequence[Verdict], whole: bool, seconds: float) -> None:
-    if whole:
+def _print(verdicts: Sequence[Verdict], in_full: bool, seconds: float) -> None:
+    if in_full:
         print(score.matrix(verdicts), end="\n\n")
     for fate in (Fate.INVALID, Fate.SURVIVED, Fate.BY_ANOTHER):
         for verdict in verdicts:

@@ -59,18 +59,22 @@ def judge(mutant: Mutant, results: Mapping[Trial, Result], contract: Contract) -
     """
     others = _others(mutant, results)
     verdict = Verdict(mutant, Fate.INVALID, 0.0, "nothing was tried")
-    pairs = (
-        alone(mutant, fuzzing=False),
-        alone(mutant, fuzzing=True),
-        (whole(None), whole(mutant)),
-    )
-    for pair in pairs:
+    for pair in _pairs(mutant):
         clean, mine = map(results.get, pair)
         if clean is not None and mine is not None:
             verdict = _judge(mutant, clean, mine, contract, others)
             if verdict.fate is Fate.CAUGHT or mine.faults:
                 break
     return replace(verdict, seconds=_seconds(mutant, results))
+
+
+def _pairs(mutant: Mutant) -> tuple[tuple[Trial, Trial], ...]:
+    """Control and trial, in the order in which they are tried."""
+    return (
+        alone(mutant, fuzzing=False),
+        alone(mutant, fuzzing=True),
+        (whole(None), whole(mutant)),
+    )
 
 
 def _judge(
@@ -99,13 +103,15 @@ def _seconds(mutant: Mutant, results: Mapping[Trial, Result]) -> float:
 
 
 def _others(mutant: Mutant, results: Mapping[Trial, Result]) -> tuple[str, ...]:
-    """The requirements beside the bound one that have a finding in the whole run."""
-    mine, clean = results.get(whole(mutant)), results.get(whole(None))
-    if mine is None or clean is None:
-        return ()
-    innocent = {(f.requirement, f.summary) for f in clean.findings}
-    found = (f for f in mine.findings if (f.requirement, f.summary) not in innocent)
-    return tuple(dict.fromkeys(f.requirement for f in found if f.requirement != mutant.requirement))
+    """The requirements beside the bound one that have a finding which the control has not."""
+    noticed: dict[str, None] = {}
+    for pair in _pairs(mutant):
+        clean, mine = map(results.get, pair)
+        if clean is not None and mine is not None:
+            innocent = {(f.requirement, f.summary) for f in clean.findings}
+            found = (f for f in mine.findings if (f.requirement, f.summary) not in innocent)
+            noticed |= dict.fromkeys(f.requirement for f in found)
+    return tuple(id for id in noticed if id != mutant.requirement)
 
 
 def table(verdicts: Sequence[Verdict]) -> str:
@@ -145,7 +151,7 @@ def sentence(verdicts: Sequence[Verdict], version: str) -> str:
 
 
 def matrix(verdicts: Sequence[Verdict]) -> str:
-    """Mutant by requirement: a line per mutant with every requirement that noticed it."""
+    """Mutant by requirement: the bound one, x where it noticed, and all others that did."""
     lines = []
     for verdict in verdicts:
         mark = "x" if verdict.fate is Fate.CAUGHT else "-"

@@ -82,7 +82,6 @@ def test_the_catalogue_is_large_spread_and_subtle_enough() -> None:
     assert {each.protocol for each in mutants} == {"rest", "events", "both"}
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("mutant", all_mutants(), ids=lambda each: each.name)
 def test_the_server_of_a_mutant_starts(mutant: Mutant, contract: Contract) -> None:
     async def start() -> int:
@@ -186,7 +185,6 @@ def test_known_survivors_are_mutants_with_a_reason() -> None:
     assert all(KNOWN_SURVIVORS.values())
 
 
-@pytest.mark.slow
 def test_a_sample_of_every_group_is_caught(tmp_path: Path) -> None:
     groups = {each.group for each in all_mutants()}
     assert {each.group for each in all_mutants() if each.name in SAMPLE} == groups

@@ -5,19 +5,23 @@ import gc
 import os
 import tempfile
 import time
+from collections.abc import Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
+import pytest
+
 from conformance import run
-from conformance.findings import Status
+from conformance.backend.target import Target
 from conformance.fuzzing.generation import Generator
+from conformance.judging.findings import Status
 from conformance.profiles import PROFILES
-from conformance.report import Report
+from conformance.reports.report import Report
 from conformance.run import Plan
-from conformance.target import Target
+from conformance.stage.plugin import ScenarioPlugin, declared
 from contract import Contract
 from tests.mutants.broken_server import NotStarted, running
 from tests.mutants.registry import Mutant
@@ -35,9 +39,11 @@ class Trial:
     mutant: Mutant | None
     """None for the control, the unmutated server."""
     only: str | None
-    """The one requirement to judge, None for all."""
+    """The requirement that is bound to the mutant, None for a run with all of them."""
     fuzzing: bool
-    """Whether fuzzing follows the scenarios; it takes most of the time and seldom is needed."""
+    """With fuzzing, `only` is all that is judged. Without, the scenarios that judge `only` run and
+    nothing else, and whatever they and the monitors notice of other requirements is kept too.
+    """
 
     @property
     def name(self) -> str:
@@ -94,12 +100,29 @@ def perform(trial: Trial, contract: Contract) -> Result:
         folder = Path(name)
         try:
             with running(trial.mutant, contract, folder) as server:
-                with nullcontext() if trial.fuzzing else mock.patch.object(run, "fuzz"):
+                with nullcontext() if trial.fuzzing else _scenarios_of(trial.only):
                     report = run.verify(_plan(trial, contract, server.target, folder))
                 faults = server.faults.read_text().splitlines() if server.faults.exists() else []
         except NotStarted as problem:
             return Result.without(f"the server did not start: {problem}", time.monotonic() - begun)
     return _result(report, faults, time.monotonic() - begun)
+
+
+@contextlib.contextmanager
+def _scenarios_of(id: str | None) -> Iterator[None]:
+    """Leaves of a run only the scenarios that name the requirement."""
+
+    @pytest.hookimpl(trylast=True)
+    def select(plugin: ScenarioPlugin, config: pytest.Config, items: list[pytest.Item]) -> None:
+        items[:] = [item for item in items if id in declared(item)]
+        original(plugin, config, items)
+
+    original = ScenarioPlugin.pytest_collection_modifyitems
+    with (
+        mock.patch.object(ScenarioPlugin, "pytest_collection_modifyitems", select),
+        mock.patch.object(run, "fuzz"),
+    ):
+        yield
 
 
 def _plan(trial: Trial, contract: Contract, target: dict[str, Any], folder: Path) -> Plan:
@@ -109,7 +132,7 @@ def _plan(trial: Trial, contract: Contract, target: dict[str, Any], folder: Path
         profile=PROFILES["quick"],
         folder=folder,
         seed=SEED,
-        only=frozenset({trial.only}) if trial.only else None,
+        only=frozenset({trial.only}) if trial.only and trial.fuzzing else None,
         patience=PATIENCE,
     )
 
