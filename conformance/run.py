@@ -12,25 +12,25 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
 
-from conformance.backend import Backend, Unusable, spent
-from conformance.findings import Finding, Ledger
-from conformance.fuzzing import fuzz
-from conformance.journal import Journal, NdjsonFile, Note
-from conformance.plugin import ScenarioPlugin, run_scenarios
-from conformance.processes import (
+from conformance.backend.processes import (
     BackendProcess,
     ProcessError,
     reference_server,
     reset,
     shell_process,
 )
+from conformance.backend.target import Target, TargetError
+from conformance.backend.tokens import TokenMint
+from conformance.backend.watch import Backend, Unusable, spent
+from conformance.evidence.journal import Journal, NdjsonFile, Note
+from conformance.evidence.redaction import Redactor
+from conformance.fuzzing import fuzz
+from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
-from conformance.redaction import Redactor
-from conformance.report import Report
-from conformance.stage import Stage
-from conformance.target import Target, TargetError
-from conformance.tokens import TokenMint
-from conformance.world import World
+from conformance.reports.report import Report
+from conformance.stage.plugin import ScenarioPlugin, run_scenarios
+from conformance.stage.stage import Stage
+from conformance.stage.world import World
 from contract import Contract, Requirement
 
 FIRST_PACE_PATIENCE = 1.0
@@ -162,7 +162,7 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
 def _world(
     plan: Plan, target: Target, ledger: Ledger, journal: Journal, redactor: Redactor
 ) -> World:
-    from conformance.pacing import Pace
+    from conformance.wire.pacing import Pace
 
     mint = TokenMint(target)
     if target.auth.secret:
@@ -212,13 +212,15 @@ class _Scenarios(ScenarioPlugin):
         self._over = over
         self._profile = profile
 
-    def after(self, stage: Stage) -> None:
+    def after(self, stage: Stage) -> bool:
+        deaths = self._backend.deaths
         if self.stop is None and not self._backend.lives():
             self.stop = self._backend.gone
         if self.stop is None and self._over():
             self.stop = (
                 f"the {self._profile.whole_s:.0f} s of the profile {self._profile.name} were over"
             )
+        return self._backend.deaths == deaths
 
 
 @contextlib.contextmanager

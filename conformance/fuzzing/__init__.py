@@ -8,7 +8,7 @@ from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.people import People
 from conformance.fuzzing.rest import RestFuzzing, Tally
 from conformance.profiles import Profile
-from conformance.world import World
+from conformance.stage.world import World
 
 LISTENERS = 3
 """Users who listen while events are fuzzed."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+from conformance.evidence.steps import Step
 from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.expectation import Kind, of_event, says_something
 from conformance.fuzzing.experiments import Experiments, Job
@@ -20,11 +21,10 @@ from conformance.fuzzing.rest import SHRINKING, BackendGone, Tally
 from conformance.fuzzing.rounds import arguments, meant, strays
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
-from conformance.judgements import Judgement
-from conformance.messages import attachment
-from conformance.sockets import NotConnected
-from conformance.steps import Step
-from conformance.world import Actor
+from conformance.judging.judgements import Judgement
+from conformance.judging.messages import attachment
+from conformance.stage.world import Actor
+from conformance.wire.sockets import NotConnected
 from contract import Event
 
 GROUP, LARGE_GROUP = 12, 40

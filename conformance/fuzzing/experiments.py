@@ -7,8 +7,8 @@ from conformance.fuzzing.expectation import Expectation
 from conformance.fuzzing.party import FENCE, NOTICES, Party
 from conformance.fuzzing.rounds import Content, arguments, meant, strays, told
 from conformance.fuzzing.stimulus import Stimulus
-from conformance.messages import by_id, content, member, same_id, text, unwrapped
-from conformance.sockets import NotConnected
+from conformance.judging.messages import by_id, content, member, same_id, text, unwrapped
+from conformance.wire.sockets import NotConnected
 from contract import Event
 
 

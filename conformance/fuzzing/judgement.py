@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from conformance.fuzzing.expectation import Expectation, Kind
 from conformance.fuzzing.people import People
 from conformance.fuzzing.stimulus import Stimulus, spelt
-from conformance.http import Exchange
-from conformance.judgements import Judgement
-from conformance.messages import attachment, member, same_id, text, unwrapped, user_id
+from conformance.judging.judgements import Judgement
+from conformance.judging.messages import attachment, member, same_id, text, unwrapped, user_id
+from conformance.wire.http import Exchange
 from contract import Operation
 
 LONGEST = 300

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from conformance.deadlines import Deadline
-from conformance.messages import member, same_id, text, user_id
-from conformance.sockets import Closed, Connection, Emission, NotConnected, Received
-from conformance.steps import Step
-from conformance.world import Actor
+from conformance.evidence.steps import Step
+from conformance.judging.messages import member, same_id, text, user_id
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sockets import Closed, Connection, Emission, NotConnected, Received
 
 NOTICES = {"typing": True, "stopTyping": False}
 """Client-to-server events that give the recipient a typingStatus, and its `isTyping`."""

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import Final
 
+from conformance.backend.target import User
 from conformance.fuzzing.stimulus import Stimulus
-from conformance.target import User
 
 OBJECT_ID: Final = re.compile(r"[0-9a-fA-F]{24}")
 

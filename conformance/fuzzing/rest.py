@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 
+from conformance.evidence.steps import Step
 from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.expectation import Kind, of_request, says_something, sendable
 from conformance.fuzzing.generation import Generator, Plan
@@ -12,10 +13,9 @@ from conformance.fuzzing.judgement import echo, judge
 from conformance.fuzzing.people import People, addressed
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
-from conformance.http import Exchange
-from conformance.judgements import Judgement
-from conformance.steps import Step
-from conformance.world import Actor
+from conformance.judging.judgements import Judgement
+from conformance.stage.world import Actor
+from conformance.wire.http import Exchange
 from contract import Operation
 
 SHRINKING = 3.0

@@ -6,7 +6,7 @@ from typing import Any
 from conformance.fuzzing.judgement import quoted
 from conformance.fuzzing.party import NOTICES, Heard
 from conformance.fuzzing.stimulus import ABSENT, Stimulus
-from conformance.messages import content, member
+from conformance.judging.messages import content, member
 
 Content = tuple[str | None, str | None, str, tuple[str, str] | None]
 

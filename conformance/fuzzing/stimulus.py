@@ -5,7 +5,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from conformance.http import ABSENT
+from conformance.wire.http import ABSENT
 
 __all__ = ["ABSENT", "Stimulus", "spelt"]
 

@@ -6,9 +6,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from conformance.findings import Finding, Outcome, Status
-from conformance.report import Report
+from conformance.judging.findings import Finding, Outcome, Status
 from conformance.reports.html import as_html
+from conformance.reports.report import Report
 from contract import GROUPS
 
 FILES = ("report.json", "junit.xml", "report.html")

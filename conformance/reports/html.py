@@ -4,8 +4,8 @@ from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from conformance.findings import Outcome, Status, Verdict
-from conformance.report import Report
+from conformance.judging.findings import Outcome, Status, Verdict
+from conformance.reports.report import Report
 
 _SIGNS = {
     "passed": "✓",

@@ -10,11 +10,11 @@ from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
-from conformance.findings import Finding, Outcome, Status, Verdict
-from conformance.journal import Note
-from conformance.printable import printable
-from conformance.report import Report
+from conformance.evidence.journal import Note
+from conformance.evidence.printable import printable
+from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.files import script_name
+from conformance.reports.report import Report
 from contract import GROUPS
 
 _STATES = {

@@ -6,7 +6,12 @@ Each scenario is a pytest test that takes `stage` and names what it judges:
     def test_a_text_is_stored(stage: Stage) -> None: ...
 """
 
+from pathlib import Path
+
 import pytest
+
+FOLDER = Path(__file__).parent
+"""Where the scenarios are; pytest collects them from there."""
 
 
 def requirement(*ids: str) -> pytest.MarkDecorator:

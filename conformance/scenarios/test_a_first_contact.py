@@ -4,13 +4,13 @@ in the order of their names).
 
 from functools import partial
 
-from conformance.http import Exchange
-from conformance.messages import member, unwrapped, user_id
+from conformance.judging.messages import member, unwrapped, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.settings import PLAIN, Settings, acquainted, entry_of
-from conformance.scenarios.simultaneous import Crossing
-from conformance.stage import Blocked, Stage
-from conformance.world import Actor
+from conformance.scenarios.props.settings import PLAIN, Settings, acquainted, entry_of
+from conformance.scenarios.props.simultaneous import Crossing
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.http import Exchange
 
 
 @requirement("HIST-08")

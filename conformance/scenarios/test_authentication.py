@@ -3,8 +3,8 @@
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from conformance.http import Exchange
-from conformance.messages import (
+from conformance.evidence.steps import Step
+from conformance.judging.messages import (
     by_id,
     member,
     message_id,
@@ -14,14 +14,15 @@ from conformance.messages import (
     unwrapped,
     user_id,
 )
-from conformance.scenarios import credentials, requirement
-from conformance.scenarios.credentials import Credentials
-from conformance.scenarios.freshness import is_near
-from conformance.scenarios.settings import PLAIN, UNSEEN, Settings, acquainted, entry_of
-from conformance.scenarios.witness import Witness
-from conformance.stage import Stage
-from conformance.steps import Step
-from conformance.world import Actor
+from conformance.scenarios import requirement
+from conformance.scenarios.props import credentials
+from conformance.scenarios.props.credentials import Credentials
+from conformance.scenarios.props.freshness import is_near
+from conformance.scenarios.props.settings import PLAIN, UNSEEN, Settings, acquainted, entry_of
+from conformance.scenarios.props.witness import Witness
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.http import Exchange
 
 UPDATE = "updateConversationMetadata"
 LONG_AGO = "2001-02-03T04:05:06.789Z"

@@ -4,7 +4,7 @@ import string
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.messages import (
+from conformance.judging.messages import (
     by_id,
     content,
     conversation_id,
@@ -12,15 +12,15 @@ from conformance.messages import (
     status_rank,
     unwrapped,
 )
-from conformance.monitors import short
+from conformance.judging.monitors import short
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import TEXTS, wrong_chat_messages
-from conformance.scenarios.exactness import fits_at_top, same_message
-from conformance.scenarios.freshness import is_fresh
-from conformance.scenarios.refusals import Refusals
-from conformance.scenarios.witness import Witness
-from conformance.sockets import Connection
-from conformance.stage import Stage
+from conformance.scenarios.props.bodies import TEXTS, wrong_chat_messages
+from conformance.scenarios.props.exactness import fits_at_top, same_message
+from conformance.scenarios.props.freshness import is_fresh
+from conformance.scenarios.props.refusals import Refusals
+from conformance.scenarios.props.witness import Witness
+from conformance.stage.stage import Stage
+from conformance.wire.sockets import Connection
 from contract import Level
 
 OF_ANOTHER_FORM = (404, 400)

@@ -1,15 +1,15 @@
 """Connecting, being refused, and coming back (notes, section 4.1)."""
 
-from conformance import messages
-from conformance.deadlines import Deadline
-from conformance.messages import member, same_id
+from conformance.judging import messages
+from conformance.judging.messages import member, same_id
 from conformance.scenarios import requirement
-from conformance.scenarios.intruders import BOTH, Attempt, doors, knock
-from conformance.scenarios.seen import copies
-from conformance.sessions import Transport
-from conformance.sockets import Connection
-from conformance.stage import Blocked, Stage
-from conformance.world import Actor
+from conformance.scenarios.props.intruders import BOTH, Attempt, doors, knock
+from conformance.scenarios.props.seen import copies
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sessions import Transport
+from conformance.wire.sockets import Connection
 from contract import Level
 
 TRANSPORTS: tuple[tuple[Transport, str], ...] = (

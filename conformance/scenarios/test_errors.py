@@ -4,17 +4,17 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from conformance.connections import NOBODY_LISTENS
-from conformance.http import ABSENT, Exchange
-from conformance.messages import member
-from conformance.monitors import judge_exchange
+from conformance.evidence.steps import Step
+from conformance.judging.messages import member
+from conformance.judging.monitors import judge_exchange
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import attachment
-from conformance.scenarios.refusals import Refusals
-from conformance.scenarios.settings import PLAIN, acquainted
-from conformance.stage import Blocked, Stage
-from conformance.steps import Step
-from conformance.world import Actor
+from conformance.scenarios.props.bodies import attachment
+from conformance.scenarios.props.refusals import Refusals
+from conformance.scenarios.props.settings import PLAIN, acquainted
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.connections import NOBODY_LISTENS
+from conformance.wire.http import ABSENT, Exchange
 
 JSON = {"Content-Type": "application/json"}
 MEGABYTES = 3 * 1024 * 1024

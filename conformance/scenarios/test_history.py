@@ -5,8 +5,7 @@ from functools import partial
 from itertools import pairwise
 from typing import Any
 
-from conformance.http import NOT_JSON, Exchange
-from conformance.messages import (
+from conformance.judging.messages import (
     by_id,
     content,
     conversation_id,
@@ -19,11 +18,12 @@ from conformance.messages import (
     user_id,
 )
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import attachment, malformed_ids
-from conformance.scenarios.exactness import fits_at_top
-from conformance.scenarios.refusals import Refusals
-from conformance.stage import Stage
-from conformance.world import Actor
+from conformance.scenarios.props.bodies import attachment, malformed_ids
+from conformance.scenarios.props.exactness import fits_at_top
+from conformance.scenarios.props.refusals import Refusals
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.http import NOT_JSON, Exchange
 
 Message = dict[str, Any]
 

@@ -11,15 +11,15 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from conformance import messages
-from conformance.deadlines import Deadline
-from conformance.messages import member, same_id, user_id
+from conformance.judging import messages
+from conformance.judging.messages import member, same_id, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.seen import copies, distinct
-from conformance.sessions import Transport
-from conformance.sockets import Connection
-from conformance.stage import LOOK_AGAIN, Blocked, Stage
-from conformance.world import Actor
+from conformance.scenarios.props.seen import copies, distinct
+from conformance.stage.stage import LOOK_AGAIN, Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sessions import Transport
+from conformance.wire.sockets import Connection
 
 ROUNDS = 5
 DEEDS = 14

@@ -6,16 +6,16 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from conformance import messages
-from conformance.deadlines import Deadline
-from conformance.messages import member, message_id, user_id
+from conformance.judging import messages
+from conformance.judging.messages import member, message_id, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import ATTACHMENT_TYPES, attachment
-from conformance.scenarios.intruders import claims, liars
-from conformance.scenarios.lifeline import Lifeline
-from conformance.scenarios.payloads import Payload, invalid_messages
-from conformance.scenarios.seen import copies, judge_leaks
-from conformance.stage import Stage
+from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, attachment
+from conformance.scenarios.props.intruders import claims, liars
+from conformance.scenarios.props.lifeline import Lifeline
+from conformance.scenarios.props.payloads import Payload, invalid_messages
+from conformance.scenarios.props.seen import copies, judge_leaks
+from conformance.stage.stage import Stage
+from conformance.wire.deadlines import Deadline
 
 FENCE, STILL_THERE = "fence ", "still there "
 """How the texts of fences and lifelines begin."""

@@ -2,15 +2,15 @@
 
 from typing import Any
 
-from conformance import messages
-from conformance.deadlines import Deadline
-from conformance.messages import member, message_id
+from conformance.judging import messages
+from conformance.judging.messages import member, message_id
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import attachment
-from conformance.scenarios.seen import copies, distinct, judge_leaks
-from conformance.sockets import Connection
-from conformance.stage import Stage
-from conformance.world import Actor
+from conformance.scenarios.props.bodies import attachment
+from conformance.scenarios.props.seen import copies, distinct, judge_leaks
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sockets import Connection
 
 IN_ORDER = 20
 """Messages one user sends in a row."""

@@ -5,13 +5,12 @@ from functools import partial
 from itertools import product
 from typing import Any
 
-from conformance.http import Exchange
-from conformance.messages import same_id, user_id
+from conformance.judging.messages import same_id, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import FLAGS, malformed_ids, wrong_settings
-from conformance.scenarios.exactness import fits_at_top
-from conformance.scenarios.refusals import Refusals
-from conformance.scenarios.settings import (
+from conformance.scenarios.props.bodies import FLAGS, malformed_ids, wrong_settings
+from conformance.scenarios.props.exactness import fits_at_top
+from conformance.scenarios.props.refusals import Refusals
+from conformance.scenarios.props.settings import (
     FIELDS,
     PLAIN,
     UNSEEN,
@@ -21,8 +20,9 @@ from conformance.scenarios.settings import (
     differing,
     entry_of,
 )
-from conformance.stage import Stage
-from conformance.world import Actor
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.http import Exchange
 
 FULL: Body = {"isPinned": True, "isBlocked": False, "isFavorite": True, "customRingtone": "veena"}
 RINGTONES = ("tabla-roll", "bells", "https://cdn.example/Tones/Sitar.MP3", "a", "tone.7")

@@ -2,12 +2,12 @@
 
 from typing import Any
 
-from conformance.messages import member, user_id
+from conformance.judging.messages import member, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.settings import Settings, acquainted
-from conformance.sockets import Connection, Received
-from conformance.stage import Blocked, Stage
-from conformance.world import Actor
+from conformance.scenarios.props.settings import Settings, acquainted
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.sockets import Connection, Received
 
 
 @requirement("META-10", "META-05")

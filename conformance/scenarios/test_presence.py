@@ -5,14 +5,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
-from conformance.deadlines import Deadline
-from conformance.messages import member, moment, same_id, user_id
+from conformance.judging.messages import member, moment, same_id, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.intruders import doors, knock
-from conformance.sessions import Transport
-from conformance.sockets import Connection, Received
-from conformance.stage import Blocked, Stage, Untestable
-from conformance.world import Actor
+from conformance.scenarios.props.intruders import doors, knock
+from conformance.stage.stage import Blocked, Stage, Untestable
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sessions import Transport
+from conformance.wire.sockets import Connection, Received
 
 GONE_WITHIN = 10.0
 """Seconds after a user's last goodbye (PRES-02)."""

@@ -3,7 +3,7 @@
 from itertools import product
 from typing import Any
 
-from conformance.messages import (
+from conformance.judging.messages import (
     by_id,
     content,
     conversation_id,
@@ -15,17 +15,17 @@ from conformance.messages import (
     unwrapped,
     user_id,
 )
-from conformance.monitors import short
+from conformance.judging.monitors import short
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import ATTACHMENT_TYPES, TEXTS, attachment, wrong_messages
-from conformance.scenarios.exactness import fits_at_top, same_message
-from conformance.scenarios.freshness import is_fresh
-from conformance.scenarios.refusals import Refusals
-from conformance.scenarios.simultaneous import Crossing
-from conformance.scenarios.witness import Witness
-from conformance.sockets import Connection
-from conformance.stage import Stage
-from conformance.world import Actor
+from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, TEXTS, attachment, wrong_messages
+from conformance.scenarios.props.exactness import fits_at_top, same_message
+from conformance.scenarios.props.freshness import is_fresh
+from conformance.scenarios.props.refusals import Refusals
+from conformance.scenarios.props.simultaneous import Crossing
+from conformance.scenarios.props.witness import Witness
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.sockets import Connection
 from contract import Level
 
 Message = dict[str, Any]

@@ -3,17 +3,17 @@
 import json
 from collections.abc import Iterator
 
-from conformance.deadlines import Deadline
+from conformance.evidence.steps import Step
 from conformance.scenarios import requirement
-from conformance.scenarios.bodies import attachment
-from conformance.scenarios.lifeline import Lifeline
-from conformance.scenarios.payloads import DEEP, Payload
-from conformance.sessions import Transport
-from conformance.sockets import Closed
-from conformance.stage import Stage
-from conformance.steps import Step
-from conformance.transports import NotConnected, Packet
-from conformance.world import Actor
+from conformance.scenarios.props.bodies import attachment
+from conformance.scenarios.props.lifeline import Lifeline
+from conformance.scenarios.props.payloads import DEEP, Payload
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sessions import Transport
+from conformance.wire.sockets import Closed
+from conformance.wire.transports import NotConnected, Packet
 
 LONG = 3_000_000
 """Characters of an over-long payload: beyond the megabyte that most servers take."""

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Iterator
 
-from conformance.messages import member, message_id, same_id
+from conformance.judging.messages import member, message_id, same_id
 from conformance.scenarios import requirement
-from conformance.scenarios.intruders import claims, liars
-from conformance.scenarios.lifeline import Lifeline
-from conformance.scenarios.payloads import Payload, invalid_notices
-from conformance.sockets import Connection, Received
-from conformance.stage import Stage
-from conformance.world import Actor
+from conformance.scenarios.props.intruders import claims, liars
+from conformance.scenarios.props.lifeline import Lifeline
+from conformance.scenarios.props.payloads import Payload, invalid_notices
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.sockets import Connection, Received
 
 STATES = (("typing", True), ("stopTyping", False))
 """The events, in the order in which a client sends them, and what they say."""

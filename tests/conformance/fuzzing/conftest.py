@@ -2,9 +2,9 @@
 
 import pytest
 
+from conformance.backend.target import User
 from conformance.fuzzing.generation import Generator
 from conformance.fuzzing.people import People
-from conformance.target import User
 from contract import Contract, load
 
 ASHA = User("60d0fe4f5311236168a109ca", "R2C20251109001", "Asha")

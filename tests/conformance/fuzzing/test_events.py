@@ -4,15 +4,15 @@ import asyncio
 
 import pytest
 
-from conformance.findings import Ledger, Status
+from conformance.backend.target import Target
+from conformance.backend.tokens import TokenMint
+from conformance.evidence.journal import Journal
+from conformance.evidence.redaction import Redactor
 from conformance.fuzzing.events import EventFuzzing
 from conformance.fuzzing.generation import Plan
-from conformance.journal import Journal
-from conformance.pacing import Pace
-from conformance.redaction import Redactor
-from conformance.target import Target
-from conformance.tokens import TokenMint
-from conformance.world import World
+from conformance.judging.findings import Ledger, Status
+from conformance.stage.world import World
+from conformance.wire.pacing import Pace
 from reference_server import running
 from reference_server.errors import Invalid
 from reference_server.events import EventRouter

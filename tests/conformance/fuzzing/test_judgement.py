@@ -5,7 +5,7 @@ import pytest
 from conformance.fuzzing.expectation import FREE, of_request
 from conformance.fuzzing.judgement import LONGEST, answered, echo, judge, quoted
 from conformance.fuzzing.stimulus import ABSENT, Stimulus
-from conformance.http import Exchange
+from conformance.wire.http import Exchange
 
 from .conftest import ASHA, BEN, CHITRA
 

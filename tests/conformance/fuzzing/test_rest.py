@@ -5,16 +5,16 @@ import time
 
 import pytest
 
-from conformance.findings import Ledger, Status
+from conformance.backend.target import Target
+from conformance.backend.tokens import TokenMint
+from conformance.evidence.journal import Journal
+from conformance.evidence.redaction import Redactor
 from conformance.fuzzing.generation import Plan
 from conformance.fuzzing.people import People
 from conformance.fuzzing.rest import RestFuzzing
-from conformance.journal import Journal
-from conformance.pacing import Pace
-from conformance.redaction import Redactor
-from conformance.target import Target
-from conformance.tokens import TokenMint
-from conformance.world import World
+from conformance.judging.findings import Ledger, Status
+from conformance.stage.world import World
+from conformance.wire.pacing import Pace
 
 from .conftest import ASHA, BEN, CHITRA
 from .small_backend import USERS, Quirk, Refuse, backend, conforming, message, settings

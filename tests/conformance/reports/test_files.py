@@ -11,13 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conformance.findings import Finding, Ledger, Outcome, Status
-from conformance.report import Report
+from conformance.judging.findings import Finding, Ledger, Outcome, Status
 from conformance.reports.files import FILES, as_json, as_junit, script_name, write_reports
+from conformance.reports.report import Report
 from contract import load
 
 CONTRACT = load()
-SCHEMA = json.loads(files("conformance").joinpath("report.schema.json").read_text())
+SCHEMA = json.loads(files("conformance.reports").joinpath("report.schema.json").read_text())
 VALIDATOR = jsonschema_rs.Draft202012Validator(SCHEMA, validate_formats=True)
 NASTY = "\x00\x1b[31m\ud800\ufffe]]>&<\"'\r\n\t\u202e😀"
 
@@ -224,7 +224,7 @@ def test_the_wheel_holds_the_schema_and_what_the_scenarios_need():
     root = Path(__file__).parents[3]
     builder = WheelBuilder(str(root))
     inside = {file.distribution_path for file in builder.recurse_included_files()}
-    assert "conformance/report.schema.json" in inside
+    assert "conformance/reports/report.schema.json" in inside
     assert "conformance/scenarios/pytest.ini" in inside
     assert {f"conformance/{file.name}" for file in (root / "conformance").glob("*.py")} <= inside
     assert not any("node_modules" in name or name.startswith("tests/") for name in inside)

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 import pytest
 from rich.console import Console
 
-from conformance.findings import Finding, Outcome, Status
-from conformance.report import Report
+from conformance.judging.findings import Finding, Outcome, Status
+from conformance.reports.report import Report
 from conformance.reports.terminal import LiveProgress, print_report
 from contract import load
 

@@ -1,0 +1,164 @@
+"""Whether the backend lives: asked at the start, after every scenario, and when something broke."""
+
+import threading
+import time
+from collections.abc import Callable
+from urllib.parse import urlsplit
+
+from conformance.backend.processes import BackendProcess, ProcessError
+from conformance.judging.judgements import Judgement
+from conformance.judging.monitors import shortened
+from conformance.stage.world import World
+from conformance.wire import deadlines
+from conformance.wire.http import Exchange
+from conformance.wire.pacing import Pace
+
+SAMPLES = 9
+"""Requests from which the latency is measured."""
+ENOUGH = 3
+"""Requests after which a backend that was too slow in all of them is not asked again."""
+SLOWEST = 3.0
+"""Seconds of median latency beyond which a run would take hours, so that it ends at its start."""
+NOT_YET = (502, 503, 504)
+"""Statuses with which proxies answer for a backend that is not up."""
+LOOK_AGAIN = 0.1
+"""Seconds between two attempts to reach a backend that does not answer."""
+GRACE = 5.0
+"""Seconds a backend may be away before it counts as gone; a supervisor may start it again."""
+
+
+class Unusable(Exception):
+    """The run cannot begin; `str` says why and what to do."""
+
+
+class Backend:
+    """The backend of a world, and the process behind it where the suite may start one."""
+
+    def __init__(self, world: World, process: BackendProcess | None = None) -> None:
+        self._world = world
+        self._process = process
+        self.gone: str | None = None
+        """Why nothing more can be asked of it; None while it answers."""
+        self.deaths = 0
+        """How many times it stopped answering."""
+
+    def begin(self, patience: float) -> Pace:
+        """Makes sure that the backend answers and takes a valid token; measures its latency.
+
+        Raises Unusable.
+        """
+        world = self._world
+        first = self._ask()
+        if first.status is None and self._process is not None:
+            try:
+                self._process.start(self._ready)
+            except ProcessError as error:
+                raise Unusable(str(error)) from None
+            first = self._ask()
+        if first.status is None:
+            why = shortened(first.error or "no answer")
+            raise Unusable(
+                f"nothing usable answers at {world.target.url} ({why}); start the backend, "
+                "correct the URL, or set [process] start"
+            )
+        if first.status == 401 and all(self._ask(index).status == 401 for index in (0, 1, 2)):
+            raise Unusable(
+                f"{world.target.url} answers 401 to the tokens of the first three users; check "
+                "[auth] (secret, algorithm, claims) and that these users exist"
+            )
+        times: list[float] = []
+        # Three slow answers are enough to know that there will be no run.
+        while len(times) < SAMPLES and not (len(times) >= ENOUGH and min(times) > SLOWEST):
+            times.append(self._ask().elapsed)
+        pace = Pace.measured(times, patience=patience)
+        if pace.median > SLOWEST:
+            raise Unusable(
+                f"{world.target.url} takes {pace.median:.1f} s for an answer; the suite needs "
+                f"less than {SLOWEST:.0f} s, or its run would take hours"
+            )
+        return pace
+
+    def lives(self) -> bool:
+        """Whether the backend still takes new connections and answers.
+
+        Where it does not: enters the death with what was sent just before, and starts the backend
+        again if the suite may.
+        """
+        if self.gone is not None:
+            return False
+        if (problem := self._problem()) is None:
+            self._world.enter(Judgement("ALL-05", True))
+            return True
+        stimuli = list(self._world.last_stimuli)
+        deadline = time.monotonic() + GRACE
+        refused = "refused" in problem
+        while problem is not None and time.monotonic() < deadline:
+            threading.Event().wait(LOOK_AGAIN)
+            problem = self._problem()
+        if problem is None and not refused:
+            return True
+        self.deaths += 1
+        self._world.enter(
+            Judgement(
+                "ALL-05",
+                False,
+                "The backend stops answering during the run",
+                "a process that survives whatever is sent",
+                f"{problem or 'it was away for a moment'}; sent just before, the last one last: "
+                + " | ".join(stimuli),
+            )
+        )
+        if problem is None:
+            return True
+        return self._revived(problem)
+
+    def _revived(self, problem: str) -> bool:
+        if self._process is None:
+            self.gone = (
+                f"the backend no longer answers ({problem}); with [process] start in the target "
+                "file the suite starts it again and goes on"
+            )
+            return False
+        try:
+            self._process.start(self._ready)
+        except ProcessError as error:
+            self.gone = f"the backend no longer answers, and {error}"
+            return False
+        self._world.journal.note("backend-restarted")
+        return True
+
+    def _ready(self) -> bool:
+        """Whether a backend that is being started answers, and no proxy in its place.
+
+        Asked outside the contract: what comes before it is ready is not judged.
+        """
+        if self._refusal() is not None:
+            return False
+        status = self._world.http.send("GET", "/").status
+        return status is not None and status not in NOT_YET
+
+    def _problem(self) -> str | None:
+        return self._refusal() or self._ask().error
+
+    def _refusal(self) -> str | None:
+        """Why a new TCP connection cannot be had. An old one says nothing about the listener."""
+        parts = urlsplit(self._world.target.url)
+        port = parts.port or (443 if parts.scheme == "https" else 80)
+        try:
+            with deadlines.within(self._world.pace.answer):
+                deadlines.dial(parts.hostname or "", port, tls=False).close()
+        except ConnectionRefusedError:
+            return "connection refused"
+        except OSError as error:
+            return str(error)
+        return None
+
+    def _ask(self, index: int = 0) -> Exchange:
+        actors = self._world.actors
+        return actors[index].read(actors[(index + 1) % len(actors)])
+
+
+def spent(seconds: float) -> Callable[[], bool]:
+    """A clock that says when so many seconds are over."""
+    end = time.monotonic() + seconds
+    return lambda: time.monotonic() >= end

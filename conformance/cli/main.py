@@ -1,0 +1,329 @@
+"""The command `r2c-verify`: arguments in, exit status out."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.cli.usage import Parser, Wrong
+
+if TYPE_CHECKING:
+    # Imported where they are used: `--help` must not wait for libraries it does not need.
+    from conformance.backend.target import Target
+    from conformance.judging.baseline import Baseline
+    from conformance.reports.report import Report
+    from contract import Contract
+
+USAGE_ERROR = 2
+INCOMPLETE = 3
+SUITE_ERROR = 4
+DEFAULT_TARGET = Path("target.toml")
+COMMANDS = ("requirements", "explain")
+
+_EPILOG = """\
+further commands:
+  r2c-verify requirements          list what a backend has to keep
+  r2c-verify explain ID            tell what one requirement means
+
+exit status:
+  0 conformant   1 not conformant, or a stale baseline   2 wrong usage or target file
+  3 incomplete (the backend cannot be reached, or a must could not be judged)
+  4 an error of this suite
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Runs the command and returns its exit status."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows ASCII alone shows a question mark, not a traceback.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        if arguments and arguments[0] in COMMANDS:
+            from conformance.cli.catalogue import run_command
+
+            return run_command(arguments)
+        return _verify(_parser().parse_args(arguments))
+    except Wrong as error:
+        _complain(str(error))
+        return USAGE_ERROR
+    except KeyboardInterrupt:
+        _complain("interrupted.")
+        return INCOMPLETE
+    except BrokenPipeError:
+        return 0
+    except Exception as error:
+        _complain(
+            f"an error of this suite, please report it: {type(error).__name__}: {error} "
+            f"({_origin(error)})"
+        )
+        return SUITE_ERROR
+    finally:
+        _hang_up()
+
+
+def _complain(sentence: str) -> None:
+    from conformance.evidence.printable import one_line
+
+    print(f"r2c-verify: {one_line(sentence)}", file=sys.stderr)  # noqa: T201
+
+
+def _origin(error: Exception) -> str:
+    """File and line where an error came up."""
+    import traceback
+
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(frame.filename).name}:{frame.lineno}"
+
+
+def _hang_up() -> None:
+    """Sends what is left to standard output. Where nobody reads it any more (`| head -1`), Python
+    must not complain about that on its way out.
+    """
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except BrokenPipeError:
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = Parser(
+        prog="r2c-verify",
+        description="Verifies a Reals2Chat messaging backend against the contract, over HTTP and "
+        "Socket.IO. Without URL and target file it starts the reference server and verifies that.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    parser.add_argument(
+        "url", nargs="?", metavar="URL", help="the backend; goes before the target file's"
+    )
+    parser.add_argument(
+        "--target",
+        type=Path,
+        metavar="FILE",
+        help="target file (./target.toml if there is one and a URL is given)",
+    )
+    parser.add_argument(
+        "--profile",
+        choices=("quick", "default", "thorough"),
+        default="default",
+        help="how thorough (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--only",
+        type=_ids,
+        metavar="IDS",
+        help="requirements or groups to judge, such as SEND-09,AUTH",
+    )
+    parser.add_argument("--strict", action="store_true", help="a broken should is a failure too")
+    parser.add_argument(
+        "--seed", type=_seed, metavar="N", help="repeat the run that printed this seed"
+    )
+    parser.add_argument(
+        "--report-dir",
+        type=Path,
+        metavar="DIR",
+        default=Path("r2c-report"),
+        help="where reports go (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--baseline", type=Path, metavar="FILE", help="accepted findings; new and stale ones fail"
+    )
+    parser.add_argument(
+        "--update-baseline", action="store_true", help="write what fails now to the baseline file"
+    )
+    parser.add_argument(
+        "--overlay",
+        type=Path,
+        metavar="FILE",
+        action="append",
+        default=[],
+        help="overlay to apply to the documents; may be repeated",
+    )
+    parser.add_argument("--version", action="version", version=_version())
+    return parser
+
+
+def _version() -> str:
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return f"r2c-verify {version('r2c-contract')}"
+    except PackageNotFoundError:
+        return "r2c-verify (not installed)"
+
+
+def _ids(text: str) -> tuple[str, ...]:
+    ids = tuple(part.strip().upper() for part in text.split(",") if part.strip())
+    if not ids:
+        raise argparse.ArgumentTypeError("names no requirement")
+    return ids
+
+
+def _seed(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
+
+
+def _verify(arguments: argparse.Namespace) -> int:
+    contract = _contract(arguments.overlay)
+    target = _target(arguments)
+    baseline = _baseline(arguments)
+    only = _selection(arguments.only, contract)
+    folder = _folder(arguments.report_dir)
+
+    from conformance.backend.target import TargetError
+    from conformance.profiles import PROFILES
+    from conformance.reports.files import write_reports
+    from conformance.reports.terminal import LiveProgress, Terminal, print_report
+    from conformance.run import Plan, new_seed, verify
+
+    plan = Plan(
+        contract=contract,
+        target=target,
+        profile=PROFILES[arguments.profile],
+        folder=folder,
+        seed=new_seed() if arguments.seed is None else arguments.seed,
+        strict=arguments.strict,
+        only=only,
+    )
+    console = Terminal()
+    try:
+        with LiveProgress(console) as progress:
+            report = verify(plan, progress)
+    except TargetError as error:
+        raise Wrong(str(error)) from None
+    except OSError as error:
+        raise Wrong(_unwritable(error, folder)) from None
+    known = frozenset(contract.requirements)
+    written: OSError | None = None
+    try:
+        if arguments.update_baseline:
+            updated = baseline.updated(
+                report.outcomes, judged=report.judged, known=known, strict=report.strict
+            )
+            updated.write(arguments.baseline)
+        elif arguments.baseline is not None:
+            report = _with_baseline(report, baseline, known)
+        write_reports(report, folder)
+    except OSError as error:
+        written = error
+    # Whatever happened to the files: what was found is said.
+    print_report(report, console, str(folder))
+    if written is not None:
+        raise Wrong(_unwritable(written, folder))
+    if arguments.update_baseline:
+        console.print(f"{arguments.baseline} holds what fails now; give each entry its reason.")
+    return report.exit_status
+
+
+def _unwritable(error: OSError, folder: Path) -> str:
+    return f"{error.filename or folder} cannot be written: {error.strerror or error}."
+
+
+def _contract(overlays: list[Path]) -> "Contract":
+    from contract import DocumentError, load
+
+    try:
+        return load(overlays)
+    except DocumentError as error:
+        raise Wrong(f"{error}.") from None
+
+
+def _target(arguments: argparse.Namespace) -> "Target | None":
+    from conformance.backend.target import Target, TargetError, checked_url
+
+    try:
+        url = checked_url(arguments.url) if arguments.url is not None else None
+        if arguments.target is not None:
+            return Target.read(arguments.target, url)
+        if url is None:
+            return None
+        if not DEFAULT_TARGET.exists():
+            raise Wrong(
+                "the suite has to know users of the backend and how to get their tokens; name a "
+                "target file with --target."
+            )
+        return Target.read(DEFAULT_TARGET, url)
+    except TargetError as error:
+        raise Wrong(str(error)) from None
+
+
+def _baseline(arguments: argparse.Namespace) -> "Baseline":
+    from conformance.judging.baseline import Baseline, BaselineError
+
+    if arguments.baseline is None:
+        if arguments.update_baseline:
+            raise Wrong("--update-baseline needs --baseline FILE, the file to write.")
+        return Baseline()
+    if arguments.update_baseline:
+        fresh = not arguments.baseline.exists()
+        try:
+            _check_writable(arguments.baseline)
+        except OSError as error:
+            raise Wrong(_unwritable(error, arguments.baseline)) from None
+        if fresh:
+            return Baseline()
+    try:
+        return Baseline.read(arguments.baseline)
+    except BaselineError as error:
+        raise Wrong(str(error)) from None
+
+
+def _with_baseline(report: "Report", baseline: "Baseline", known: frozenset[str]) -> "Report":
+    from dataclasses import replace
+    from datetime import date
+
+    outcomes, stale = baseline.apply(
+        report.outcomes, judged=report.judged, known=known, today=date.today()
+    )
+    return replace(report, outcomes=outcomes, stale=stale)
+
+
+def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[str] | None:
+    """The ids that `--only` names, groups spelt out."""
+    if only is None:
+        return None
+    chosen: set[str] = set()
+    for name in only:
+        ids = {id for id in contract.requirements if name in (id, id.partition("-")[0])}
+        if not ids:
+            raise Wrong(
+                f"--only: {name} is neither a requirement nor a group; "
+                "`r2c-verify requirements` lists them."
+            )
+        chosen |= ids
+    return frozenset(chosen)
+
+
+def _folder(folder: Path) -> Path:
+    """The folder for the reports, without those of an earlier run: they must not pass for this
+    one's if it is killed.
+    """
+    from conformance.reports.files import FILES
+
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name in ("events.ndjson", *FILES):
+            _check_writable(folder / name)
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        raise Wrong(f"--report-dir: {_unwritable(error, folder)}") from None
+    return folder
+
+
+def _check_writable(file: Path) -> None:
+    """Raises OSError where a file cannot be written; leaves it as it was."""
+    fresh = not file.exists()
+    with file.open("ab"):
+        pass
+    if fresh:
+        file.unlink()

@@ -1,0 +1,1 @@
+"""What happened, kept for people: steps, reproducers, the journal; without secrets."""

@@ -1,0 +1,99 @@
+"""What was done to the backend and what it did, step by step: the evidence behind a finding."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, Self
+
+from conformance.wire.http import Exchange
+from conformance.wire.sockets import Received, Transport
+from conformance.wire.transports import Packet
+
+LONGEST_LINE = 300
+"""Characters of a step in a story."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that was done to a backend, or that came from it, as evidence of a finding."""
+
+    kind: Literal["exchange", "connect", "emit", "raw", "close", "drop", "received"]
+    actor: str | None
+    exchange: Exchange | None = None
+    transport: Transport = "websocket"
+    token: str | None = None  # of a connection, where it is not the actor's own
+    event: str = ""
+    args: tuple[Any, ...] = ()
+    acknowledge: bool = False
+    packet: Packet = ""
+
+    @classmethod
+    def of_exchange(cls, exchange: Exchange) -> Self:
+        """A request and its answer."""
+        return cls("exchange", exchange.actor, exchange=exchange)
+
+    @classmethod
+    def of_connect(cls, actor: str, transport: Transport, token: str | None = None) -> Self:
+        """An actor connects; with a token only where it is not the actor's own."""
+        return cls("connect", actor, transport=transport, token=token)
+
+    @classmethod
+    def of_emit(
+        cls, actor: str, event: str, args: Sequence[Any], acknowledge: bool = False
+    ) -> Self:
+        """An actor emits an event on the connection opened last."""
+        return cls("emit", actor, event=event, args=tuple(args), acknowledge=acknowledge)
+
+    @classmethod
+    def of_raw(cls, actor: str, packet: Packet) -> Self:
+        """An actor sends an Engine.IO packet as it is."""
+        return cls("raw", actor, packet=packet)
+
+    @classmethod
+    def of_close(cls, actor: str, *, dropped: bool = False) -> Self:
+        """An actor says goodbye, or drops off."""
+        return cls("drop" if dropped else "close", actor)
+
+    @classmethod
+    def of_received(cls, actor: str, received: Received) -> Self:
+        """An actor gets an event."""
+        return cls("received", actor, event=received.event, args=received.args)
+
+    def line(self) -> str:
+        """The step as one line of a story, not redacted."""
+        match self.kind:
+            case "exchange" if self.exchange is not None:
+                told = _exchange_line(self.exchange)
+            case "connect":
+                told = f"connects over {self.transport}"
+            case "emit":
+                told = f"emits {self.event}{_json_list(self.args)}"
+            case "raw":
+                told = f"sends the packet {self.packet!r}"
+            case "received":
+                told = f"gets {self.event}{_json_list(self.args)}"
+            case _:
+                told = {"close": "disconnects", "drop": "drops off"}[self.kind]
+        line = f"{self.actor or 'Nobody'}: {told}"
+        return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
+
+
+def _exchange_line(exchange: Exchange) -> str:
+    sent = (exchange.request_body or b"")[:LONGEST_LINE].decode("utf-8", "backslashreplace")
+    came = exchange.error or exchange.status
+    path = origin_and_target(exchange.url)[1].decode("utf-8", "backslashreplace")
+    return f"{exchange.method} {path} {sent}{' ' if sent else ''}-> {came}"
+
+
+def _json_list(args: Sequence[Any]) -> str:
+    return "".join(f" {json.dumps(arg, default=repr, ensure_ascii=False)}" for arg in args)
+
+
+def origin_and_target(url: str) -> tuple[bytes, bytes]:
+    """Origin and request target; not with urllib, which mends what it takes apart."""
+    raw = url.encode("utf-8", "surrogateescape")
+    scheme, _, rest = raw.partition(b"://")
+    slash = re.search(rb"[/?#]", rest)
+    host = rest[: slash.start()] if slash else rest
+    return scheme + b"://" + host, rest[len(host) :] or b"/"

@@ -1,0 +1,239 @@
+"""Watches all traffic of a run: pure functions over every answer and every event.
+
+What is judged here holds whatever the request was, so scenarios and fuzzing need not look at it.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from conformance.judging.judgements import Judgement
+from conformance.judging.leaks import leak
+from conformance.judging.messages import STATUSES, member, message_id, status_rank, unwrapped
+from conformance.wire.http import NOT_JSON, Exchange
+from contract import Contract, Operation
+
+BEFORE_THE_APPLICATION = frozenset({414, 431})
+"""Statuses with which an HTTP server answers by itself; any body will do (D12)."""
+
+CONDITIONAL = frozenset(
+    {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"}
+)
+"""Fields of a request that make it conditional or partial; its answer is not judged (D12)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sighting:
+    """A message as it was seen once."""
+
+    id: str
+    rank: int
+    """0 sent, 1 delivered, 2 read."""
+    began: float
+    """Seconds since the epoch before which the backend cannot have looked the status up."""
+    ended: float
+    """Seconds since the epoch at which it had been seen."""
+    live: bool
+    """Seen in an event, which may have waited on its way."""
+
+
+def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement]:
+    """All that holds for any answer of a documented operation.
+
+    Nothing is said about another method than the operation's (HEAD, OPTIONS), about conditional
+    requests, or about what the HTTP server answered before the application saw the request (D12).
+    """
+    operation = contract.operations.get(exchange.operation or "")
+    status = exchange.status
+    if (
+        operation is None
+        or status is None
+        or status in BEFORE_THE_APPLICATION
+        or exchange.method != operation.method
+        or any(name.lower() in CONDITIONAL for name in exchange.request_headers)
+    ):
+        return
+    name = f"{operation.method} {operation.path}"
+    yield Judgement(
+        "ERR-03",
+        status < 500,
+        f"{name} answers {status}",
+        "no 5xx, whatever the request is",
+        described(exchange),
+    )
+    response = operation.responses.get(status)
+    documented = ", ".join(str(known) for known in sorted(operation.responses))
+    yield Judgement(
+        "ERR-09",
+        response is not None or status >= 500,
+        f"{name} answers {status}, which it does not document",
+        f"one of {documented}",
+        described(exchange),
+    )
+    if exchange.body:
+        media = exchange.headers.get("Content-Type", "")
+        yield Judgement(
+            "ERR-07",
+            media.partition(";")[0].strip().lower() == "application/json",
+            f"{name} answers {status} with a body that is not said to be application/json",
+            "Content-Type: application/json",
+            f"Content-Type: {media or '(none)'}",
+        )
+    if status >= 400:
+        yield from _judge_error(name, exchange)
+    elif response is not None:
+        yield _judge_body(name, operation, exchange)
+
+
+def _judge_error(name: str, exchange: Exchange) -> Iterator[Judgement]:
+    body = exchange.json
+    message = member(body, "message")
+    holds = member(body, "success") is False and isinstance(message, str) and bool(message)
+    yield Judgement(
+        "ERR-01",
+        holds,
+        f"{name} answers {exchange.status} without the error body",
+        '{"success": false, "message": "…"} as JSON',
+        described(exchange),
+    )
+    given_away = leak(exchange)
+    yield Judgement(
+        "ERR-04",
+        given_away is None,
+        f"{name} answers {exchange.status} with {given_away} in the body",
+        "a message that shows nothing of the backend's inside",
+        described(exchange),
+    )
+
+
+def _judge_body(name: str, operation: Operation, exchange: Exchange) -> Judgement:
+    response = operation.responses[exchange.status or 0]
+    body = exchange.json
+    if body is NOT_JSON:
+        violation, problem = True, "the body is no JSON"
+    else:
+        violations = response.validator.violations(body) if response.validator else ()
+        violation = bool(violations)
+        problem = "; ".join(f"{v.path or 'the body'}: {v.message}" for v in violations[:3])
+    place = "" if body is NOT_JSON or not violation else f" at {_shape(violations[0].path)}"
+    return Judgement(
+        "ALL-01",
+        not violation,
+        f"The answer {exchange.status} of {name} does not fit the document{place}",
+        f"the schema of {operation.id}'s answer {exchange.status}",
+        f"{problem} — {described(exchange)}",
+    )
+
+
+def judge_event(contract: Contract, name: str, args: tuple[Any, ...]) -> Iterator[Judgement]:
+    """What holds for any event that the contract names; others are not judged (D6)."""
+    event = contract.events.get(name)
+    if event is None or event.action != "send":
+        return
+    if not args:
+        yield Judgement(
+            "ALL-02", False, f"{name} comes without a payload", "a payload", "no argument"
+        )
+        return
+    violations = event.payload.validator.violations(args[0])
+    place = f" at {_shape(violations[0].path)}" if violations else ""
+    yield Judgement(
+        "ALL-02",
+        not violations,
+        f"The payload of {name} does not fit its schema{place}",
+        f"the schema of {name}",
+        f"{'; '.join(f'{v.path or name}: {v.message}' for v in violations[:3])} — {short(args[0])}",
+    )
+
+
+def judge_acknowledgements(
+    contract: Contract, name: str, answers: tuple[tuple[Any, ...], ...]
+) -> Iterator[Judgement]:
+    """What holds for the acknowledgements of one emitted event (D13).
+
+    One without arguments, which some libraries send by themselves, says nothing and is silence.
+    """
+    event = contract.events.get(name)
+    if event is None or event.acknowledgement is None or not answers:
+        return
+    yield Judgement(
+        "MSG-13",
+        len(answers) == 1,
+        f"{name} is acknowledged more than once",
+        "one acknowledgement",
+        f"{len(answers)} acknowledgements",
+        "must",
+    )
+    first = next((answer for answer in answers if answer), None)
+    if first is None:
+        return
+    yield Judgement(
+        "MSG-13",
+        event.acknowledgement.accepts(first[0]),
+        f"The acknowledgement of {name} is neither a success nor the error body",
+        '{"success": true, …} as documented, or {"success": false, "message": "…"}',
+        short(first[0]),
+        "must",
+    )
+
+
+class StatusWatch:
+    """Remembers the statuses of messages and says when one went back (ALL-03).
+
+    Two sightings are compared only when the later one was asked for after the earlier one had been
+    seen; an event is never the later one, since it may have waited on its way.
+    """
+
+    def __init__(self) -> None:
+        self._first_seen: dict[str, dict[int, float]] = {}
+        """By message and rank, when the message had been seen with it first."""
+
+    def judge(self, sighting: Sighting) -> Judgement:
+        """Compares a sighting with all before it, and remembers it."""
+        seen = self._first_seen.setdefault(sighting.id, {})
+        before = max((rank for rank, ended in seen.items() if ended < sighting.began), default=0)
+        seen[sighting.rank] = min(sighting.ended, seen.get(sighting.rank, sighting.ended))
+        return Judgement(
+            "ALL-03",
+            sighting.live or before <= sighting.rank,
+            "The status of a message goes back",
+            "sent, delivered, read: only forwards",
+            f"message {sighting.id} went from {STATUSES[before]} to {STATUSES[sighting.rank]}",
+        )
+
+
+def sightings(exchange: Exchange) -> Iterator[Sighting]:
+    """The messages in an answer and their statuses."""
+    if exchange.status not in (200, 201):
+        return
+    data = unwrapped(exchange.json)
+    for message in data if isinstance(data, list) else [data]:
+        id, rank = message_id(message), status_rank(message)
+        if id is not None and rank is not None:
+            yield Sighting(id, rank, exchange.started, exchange.started + exchange.elapsed, False)
+
+
+def described(exchange: Exchange) -> str:
+    """An answer in one line: status and the beginning of its body."""
+    if exchange.status is None:
+        return f"no answer: {exchange.error}"
+    body = exchange.body.decode("utf-8", "replace")
+    return f"{exchange.status} {shortened(body) if body else '(no body)'}"
+
+
+def short(value: Any) -> str:
+    """A JSON value in one line, its beginning when it is long."""
+    return shortened(json.dumps(value, ensure_ascii=False, default=repr))
+
+
+def shortened(text: str, longest: int = 300) -> str:
+    """The text on one line, cut in the middle of nowhere when it is longer."""
+    line = " ".join(text.split())
+    return line if len(line) <= longest else f"{line[:longest]}… ({len(line)} characters)"
+
+
+def _shape(path: str) -> str:
+    """A JSON pointer with its array indexes replaced, so that it is the same from run to run."""
+    return re.sub(r"/\d+(?=/|$)", "/…", path) or "its top"

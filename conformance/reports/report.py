@@ -1,0 +1,128 @@
+"""The result of a run as one value, from which every report is written."""
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+
+from conformance.judging.findings import Finding, Outcome, Status, Verdict, failing, verdict
+from contract import GROUPS
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """A run from its target to its verdict."""
+
+    contract: str
+    """Version of the contract."""
+    target: str
+    """The backend's URL."""
+    profile: str
+    seed: int
+    strict: bool
+    started: datetime
+    duration_s: float
+    outcomes: tuple[Outcome, ...]
+    undocumented_events: tuple[str, ...]
+    stopped: str | None = None
+    """Why the run ended before its end; None when it did not."""
+    fault: bool = False
+    """Whether it ended early because the suite itself failed."""
+    stale: tuple[str, ...] = ()
+    """Entries of the baseline that no longer hold, a sentence each."""
+
+    @property
+    def verdict(self) -> Verdict:
+        """What the run says about the backend; a run that ended early is never conformant."""
+        result = verdict(self.outcomes, self.strict)
+        if result is Verdict.CONFORMANT and self.stopped is not None:
+            return Verdict.INCOMPLETE
+        return result
+
+    @property
+    def exit_status(self) -> int:
+        """0 conformant; 1 not conformant or a stale baseline; 3 incomplete; 4 the suite's error."""
+        if failing(self.outcomes, self.strict):
+            return 1
+        if self.fault or any(outcome.status is Status.ERROR for outcome in self.outcomes):
+            return 4
+        if self.stale:
+            return 1
+        return 0 if self.verdict is Verdict.CONFORMANT else 3
+
+    @property
+    def judged(self) -> frozenset[str]:
+        """The ids of the requirements that this run judged to its end."""
+        if self.stopped is not None:
+            return frozenset()
+        return frozenset(
+            outcome.requirement.id
+            for outcome in self.outcomes
+            if outcome.status in (Status.PASSED, Status.FAILED)
+        )
+
+    @property
+    def counts(self) -> Counter[Status]:
+        """How many requirements have which outcome."""
+        return Counter(outcome.status for outcome in self.outcomes)
+
+    @property
+    def failures(self) -> tuple[tuple[Outcome, Finding], ...]:
+        """The findings that count against the backend, each with its requirement's outcome."""
+        return tuple(pair for pair in self._findings() if pair[1].level in self._counted)
+
+    @property
+    def warnings(self) -> tuple[tuple[Outcome, Finding], ...]:
+        """The other findings."""
+        return tuple(pair for pair in self._findings() if pair[1].level not in self._counted)
+
+    @property
+    def _counted(self) -> frozenset[str]:
+        return frozenset({"must", "should"} if self.strict else {"must"})
+
+    def _findings(self) -> Iterator[tuple[Outcome, Finding]]:
+        for outcome in self.outcomes:
+            for finding in outcome.findings:
+                yield outcome, finding
+
+    def state(self, outcome: Outcome) -> str:
+        """What became of a requirement in one word: its status, or `warning` where it failed by
+        findings that do not count.
+        """
+        if outcome.status is Status.FAILED and not any(
+            finding.level in self._counted for finding in outcome.findings
+        ):
+            return "warning"
+        return outcome.status.label
+
+    def groups(self) -> Iterator[tuple[str, str, tuple[Outcome, ...]]]:
+        """Name, title and outcomes of each group that this run judges."""
+        for group, title in GROUPS.items():
+            outcomes = tuple(o for o in self.outcomes if o.requirement.group == group)
+            if outcomes:
+                yield group, title, outcomes
+
+    def reasons(self, status: Status) -> dict[str, list[str]]:
+        """The requirements of one status, gathered by the reason they have for it."""
+        by_reason: dict[str, list[str]] = {}
+        for outcome in self.outcomes:
+            if outcome.status is status:
+                by_reason.setdefault(outcome.reason or "", []).append(outcome.requirement.id)
+        return by_reason
+
+    @property
+    def in_words(self) -> str:
+        """The counts as words: `97 of 99 requirements kept, 2 findings`."""
+        counts = self.counts
+        parts = [f"{counts[Status.PASSED]} of {len(self.outcomes)} requirements kept"]
+        for count, one, more in (
+            (len(self.failures), "finding", "findings"),
+            (len(self.warnings), "warning", "warnings"),
+            (counts[Status.UNTESTABLE], "not judged", "not judged"),
+            (counts[Status.ERROR], "error of this suite", "errors of this suite"),
+            (counts[Status.NOT_APPLICABLE], "switched off", "switched off"),
+            (len(self.stale), "stale baseline entry", "stale baseline entries"),
+        ):
+            if count:
+                parts.append(f"{count} {one if count == 1 else more}")
+        return ", ".join(parts)

@@ -1,0 +1,1 @@
+"""What several scenarios have in hand: wrong bodies, witnesses, intruders."""

@@ -1,0 +1,237 @@
+"""Clients that stay after they were told to go, and say and hear what they still can."""
+
+import json
+import re
+import threading
+from collections.abc import Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Self
+
+from conformance.backend.target import TargetError
+from conformance.backend.tokens import NoToken
+from conformance.scenarios.props.credentials import broken_tokens
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.pacing import Pace
+from conformance.wire.sessions import Session, Transport
+from conformance.wire.transports import (
+    Address,
+    Ended,
+    NoAnswer,
+    Packet,
+    Refused,
+    Unreachable,
+    WrongProtocol,
+)
+
+BOTH: tuple[Transport, ...] = ("websocket", "polling")
+AT_ONCE = 8
+"""Clients who knock at the same time."""
+REFUSES = {
+    "AUTH-02": "CONN-02",
+    "AUTH-03": "CONN-02",
+    "AUTH-04": "CONN-02",
+    "AUTH-05": "CONN-02",
+    "AUTH-07": "CONN-03",
+}
+"""Which requirement refuses on the socket what another one refuses over HTTP."""
+_EVENT = re.compile(r"[25](?:\d+-)?\d*(\[.*)", re.DOTALL)
+
+
+class Intruder:
+    """A Socket.IO client that does not leave when it is refused.
+
+    A connection that a server refuses ends there for an honest client. This one keeps the
+    Engine.IO session, as far as the server leaves it open.
+    """
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._changed = threading.Condition()  # guards what follows
+        self._joined = False
+        self._refusal: str | None = None
+        self._heard: list[tuple[str, Any]] = []
+        self._session: Session | None = None
+        self._deadline = Deadline(pace.answer)
+
+    @classmethod
+    def enter(
+        cls,
+        url: str,
+        query: Mapping[str, str],
+        transport: Transport,
+        pace: Pace,
+        *,
+        auth: Mapping[str, Any] | None = None,
+        join: bool = True,
+    ) -> Self:
+        """Opens a session and asks for the namespace; without `join` it leaves that out.
+
+        Raises Unreachable when nobody listens. A refusal is no error.
+        """
+        self = cls(pace)
+        session = Session(Address.of(url, query, {}), pace, self, "r2c intruder")
+        try:
+            session.open(transport, self._deadline)
+        except WrongProtocol as answer:
+            # A redirect, for one: nobody has been let in.
+            self._refusal = str(answer)
+            return self
+        except NoAnswer:
+            return self
+        except Refused as refusal:
+            self._refusal = str(refusal)
+            return self
+        self._session = session
+        if join:
+            self._post(f"40{json.dumps(dict(auth)) if auth else ''}")
+        return self
+
+    def say(self, event: str, *args: Any) -> None:
+        """Sends an event if the session is still open."""
+        self._post(f"42{json.dumps([event, *args])}")
+
+    def _post(self, packet: str) -> None:
+        if self._session is not None:
+            with suppress(Ended):
+                self._session.send([packet])
+
+    @property
+    def refusal(self) -> str | None:
+        """How the client was turned away; None while it was not."""
+        with self._changed:
+            return self._refusal
+
+    @property
+    def joined(self) -> bool:
+        """Whether the server has connected it to the namespace, and not disconnected it since."""
+        with self._changed:
+            return self._joined and self._refusal is None
+
+    @property
+    def heard(self) -> tuple[tuple[str, Any], ...]:
+        """Names and first arguments of the events that came."""
+        with self._changed:
+            return tuple(self._heard)
+
+    def await_answer(self) -> None:
+        """Waits until the server has answered the wish to connect, or should have."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._joined or self._refusal, self._deadline.left)
+
+    def await_refusal(self, deadline: Deadline) -> bool:
+        """Waits until the server turns the client away; whether it has."""
+        with self._changed:
+            self._changed.wait_for(lambda: self._refusal is not None, deadline.left)
+            return self._refusal is not None
+
+    def leave(self) -> None:
+        """Ends the session without a word."""
+        if self._session is not None:
+            self._session.end("closed by the suite")
+            self._session.join()
+
+    # What the session tells (its threads call)
+
+    def on_frame(self, sent: bool, transport: str, data: Packet) -> None:
+        """Nothing to record."""
+
+    def on_message(self, data: Packet) -> None:
+        """Takes one Socket.IO packet of the default namespace."""
+        if not isinstance(data, str) or data[1:2] == "/":
+            return
+        with self._changed:
+            if data[:1] == "0":
+                self._joined = True
+            elif data[:1] == "1":
+                self._refusal = self._refusal or "by disconnecting the socket"
+            elif data[:1] == "4":
+                self._refusal = self._refusal or f"with a connect error {data[1:]}"
+            elif event := _EVENT.match(data):
+                with suppress(ValueError, IndexError, TypeError):
+                    name, *args = json.loads(event[1])
+                    self._heard.append((name, args[0] if args else None))
+            self._changed.notify_all()
+
+    def on_end(self, reason: str) -> None:
+        """The session is over."""
+        with self._changed:
+            self._refusal = self._refusal or f"by ending the connection ({reason})"
+            self._changed.notify_all()
+
+
+def claims(other: Actor) -> tuple[dict[str, Any], ...]:
+    """Fields by which a payload claims to come from somebody else."""
+    names = ("sender", "senderId", "userId", "from", "user", "_id")
+    reference = {"_id": other.id, "name": other.name}
+    return dict.fromkeys(names, other.id), dict.fromkeys(names[:-1], reference)
+
+
+def liars(stage: Stage, actor: Actor, other: Actor) -> Iterator[tuple[str, Intruder]]:
+    """Clients with the token of one user whose handshake claims to be another, and where it does.
+    Those that are refused are left out; they leave when the next one comes.
+    """
+    claim = {"userId": other.id, "id": other.id, "senderId": other.id}
+    url, query = stage.world.target.url, {"token": actor.token}
+    for where, parameters, auth in (
+        ("a parameter of the connection's query", claim, None),
+        ("a field of the connect packet", {}, claim),
+    ):
+        liar = Intruder.enter(url, {**query, **parameters}, "websocket", stage.pace, auth=auth)
+        liar.await_answer()
+        if liar.joined and not liar.await_refusal(Deadline(stage.pace.breath)):
+            yield where, liar
+        liar.leave()
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A client with a token that a server has to refuse."""
+
+    requirement: str
+    kind: str
+    transport: str
+    intruder: Intruder
+    mark: str
+
+
+Door = tuple[str, str, Mapping[str, str]]
+"""Which requirement refuses a client, what is the matter with it, and its query."""
+
+
+def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
+    """Clients without a good token who call themselves the victim. A token that cannot be made for
+    this target is entered as untestable.
+    """
+    yield "CONN-02", "without a token", {}
+    yield "CONN-02", "with a user's id for a token", {"userId": victim.id, "id": victim.id}
+    for over_http, kind, make in broken_tokens(stage, victim.user, other.user):
+        if id := REFUSES.get(over_http):
+            try:
+                token = make()
+            except (NoToken, TargetError) as reason:
+                stage.untestable(id, str(reason))
+                continue
+            if token.count(".") == 2:
+                stage.world.redactor.register(f"{kind} of {victim.name}", token)
+            yield id, f"with {kind}", {"token": token}
+
+
+def knock(stage: Stage, doors: Iterable[Door], *, join: bool = True) -> list[Attempt]:
+    """Each client over each transport. Ends the scenario when nobody listens."""
+
+    def one(id: str, kind: str, query: Mapping[str, str], transport: Transport) -> Attempt:
+        url = stage.world.target.url
+        intruder = Intruder.enter(url, query, transport, stage.pace, join=join)
+        return Attempt(id, kind, transport, intruder, stage.text("let me in"))
+
+    # Several at a time: a backend may leave each of them without an answer.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        waiting = [pool.submit(one, *it, over) for it in doors for over in BOTH]
+        try:
+            return [attempt.result() for attempt in waiting]
+        except Unreachable as error:
+            raise Blocked(f"no connection can be made: {error}") from None

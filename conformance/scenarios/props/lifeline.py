@@ -1,0 +1,119 @@
+"""Shows after anything hostile that a backend still serves everyone."""
+
+from typing import Any
+
+from conformance.evidence.steps import Step
+from conformance.scenarios.props.payloads import Payload, Volley
+from conformance.stage.stage import LOOK_AGAIN, Stage
+from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
+from conformance.wire.sockets import Closed, Connection
+from conformance.wire.transports import NotConnected
+
+ATTEMPTS = 3
+"""How often a sender who is disconnected may come back until it counts as not served."""
+
+
+class Lifeline:
+    """A sender, who may be disconnected for what is sent, and a witness, who may not.
+
+    A message from one to the other shows that the backend serves them; where it does not arrive,
+    that is judged under the requirement given.
+    """
+
+    def __init__(self, stage: Stage, requirement: str, sender: Actor, witness: Actor) -> None:
+        self._stage = stage
+        self._requirement = requirement
+        self.sender, self._recipient = sender, witness
+        self.witness, first = stage.connect(witness, sender)
+        self.sockets = [first]
+        """The sender's sockets so far; the last one is in use."""
+
+    @property
+    def socket(self) -> Connection:
+        """The sender's socket."""
+        return self.sockets[-1]
+
+    def fire(self, event: str, volley: Volley) -> None:
+        """Sends payloads and shows that everyone is served afterwards; one by one where a payload
+        gets its sender disconnected, so that none is lost on a closed socket.
+        """
+        name, payloads = volley
+        for number, payload in enumerate(payloads):
+            self.send(event, payload, acknowledge=number % 2 == 0)
+        if self.holds(f"{event} with {name}") or len(payloads) == 1:
+            return
+        for payload in payloads:
+            self.send(event, payload)
+            self.holds(f"{event} with {payload.flaw}")
+
+    def send(self, event: str, payload: Payload, acknowledge: bool = False) -> None:
+        """Sends one payload, unless the socket has been closed by now."""
+        try:
+            if payload.packet is not None:
+                self._stage.world.step(Step.of_raw(self.sender.name, payload.packet))
+                self.socket.send_raw(payload.packet)
+            else:
+                self._stage.emit_if_open(self.socket, event, *payload.args, acknowledge=acknowledge)
+        except Closed:
+            return
+
+    def holds(self, after: str) -> bool:
+        """Whether the sender's socket is still the same; ends the scenario with a finding where
+        the sender, the witness or anyone new is not served any more. `after` is what was sent.
+        """
+        same, lost = True, 0
+        for _ in range(ATTEMPTS):
+            self._witness_is_there(after)
+            if self.socket.closed:
+                same = False
+                self._come_back(after)
+            if self._reaches_witness():
+                self._judge(True, "")
+                return same
+            self._witness_is_there(after)
+            lost += not self.socket.closed
+            if lost > 1:  # Once may be a new connection whose handlers came late (D18).
+                self._judge(False, f"After {after} an open connection is no longer served")
+        self._judge(False, f"After {after} its sender is disconnected again and again")
+        return False
+
+    def _reaches_witness(self) -> bool:
+        stage = self._stage
+        text, since = stage.text("still there"), self.witness.mark()
+        try:
+            self.socket.emit("sendMessage", {"recipientId": self._recipient.id, "text": text})
+        except Closed:
+            return False
+        deadline = Deadline(stage.pace.delivery)
+        while deadline.left:
+            ended = self.socket.closed or self.witness.closed
+            if stage.await_message(self.witness, text=text, since=since, within=LOOK_AGAIN):
+                return True
+            if ended:  # What was sent before may have arrived, but not much later.
+                return False
+        return False
+
+    def _witness_is_there(self, after: str) -> None:
+        if self.witness.closed:
+            self._judge(
+                False,
+                f"After {after} the connections of others end",
+                self.witness.close_reason,
+            )
+
+    def _come_back(self, after: str) -> None:
+        try:
+            self.sockets.append(self._stage.try_to_connect(self.sender))
+        except NotConnected as error:
+            self._judge(False, f"After {after} the backend takes no new connection", error)
+        self.socket.rest(self._stage.pace.breath)
+
+    def _judge(self, holds: bool, summary: str, observed: Any = "") -> None:
+        self._stage.need(
+            self._requirement,
+            holds,
+            summary,
+            "everyone is served: the sender, who may have to reconnect, and all others",
+            str(observed),
+        )

@@ -1,0 +1,151 @@
+"""A user's settings for another user, seen although the contract can only write them.
+
+An update that names one field answers with the whole entry, where the backend takes partial bodies
+and keeps the other fields (META-03). Where it does not, blocking can be seen by what is delivered
+(META-10). Both are *should*; where neither is there, nothing can be seen.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any
+
+from conformance.judging.messages import member, unwrapped
+from conformance.stage.stage import Blocked, Stage
+from conformance.stage.world import Actor
+from conformance.wire.http import Exchange
+
+Body = dict[str, Any]
+FIELDS = ("isPinned", "isBlocked", "isFavorite", "customRingtone")
+PLAIN: Body = {"isPinned": False, "isBlocked": False, "isFavorite": False}
+UNSEEN = (
+    "the backend neither keeps the fields that a partial body leaves out nor holds back what a "
+    "blocked user sends, so what an update changed cannot be seen"
+)
+"""Why a requirement about stored settings is untestable."""
+
+
+def entry_of(answer: Exchange) -> Body:
+    """The entry in an answer; empty where there is none."""
+    entry = unwrapped(answer.json)
+    return entry if answer.status == 200 and isinstance(entry, dict) else {}
+
+
+def differing(entry: Body, wanted: Body) -> list[str]:
+    """The fields of `wanted` that the entry does not hold as wanted."""
+    return [name for name, value in wanted.items() if not same(entry.get(name), value)]
+
+
+def same(one: Any, other: Any) -> bool:
+    """Whether two values of a field are equal; true is no number here."""
+    return type(one) is type(other) and bool(one == other)
+
+
+def acquainted(stage: Stage, count: int = 2) -> list[Actor]:
+    """A cast whose first user has written to all others, so that there are conversations that can
+    be set: whether there is one before the first message is left open.
+    """
+    first, *others = stage.cast(count)
+    for other in others:
+        first.send(other, text=stage.text("hello"))
+    return [first, *others]
+
+
+class Settings:
+    """What `owner` has set for `other`. Messages are only ever sent to the owner."""
+
+    def __init__(self, stage: Stage, owner: Actor, other: Actor) -> None:
+        self._stage = stage
+        self._owner = owner
+        self._other = other
+        self._blocking_seen: bool | None = None
+
+    def put(self, body: Any) -> Exchange:
+        """Sends any body."""
+        return self._owner.set(self._other, body)
+
+    def store(self, **fields: Any) -> Body:
+        """Sets all fields, those not named to false, and returns the entry. Ends the scenario
+        where a complete body is not answered 200.
+        """
+        answer = self.put(PLAIN | fields)
+        entry = entry_of(answer)
+        self._stage.need(
+            "META-01",
+            bool(entry),
+            "A complete body of settings is not answered 200 with the settings",
+            '200 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        return entry
+
+    def reset(self) -> None:
+        """Leaves nothing set, whatever went wrong before; judges nothing."""
+        self.put(PLAIN)
+
+    @cached_property
+    def readable(self) -> bool:
+        """Whether a body with one field leaves the others as they were. Changes the settings."""
+        self.store(isPinned=True, isFavorite=True, customRingtone="probe")
+        entry = entry_of(self.put({"isBlocked": False}))
+        # One field that was kept is enough: a backend that starts from nothing keeps none.
+        return (
+            entry.get("isPinned") is True
+            or entry.get("isFavorite") is True
+            or entry.get("customRingtone") == "probe"
+        )
+
+    def read(self, **known: Any) -> Body:
+        """The entry, by setting one field to the value it has; only where `readable`."""
+        entry = entry_of(self.put(known))
+        if not entry:
+            raise Blocked("a partial body that was accepted before is now refused")
+        return entry
+
+    def changed_by(self, deed: Callable[[Body], object], third: Actor) -> set[str] | None:
+        """Calls `deed` with a complete body that would change the settings, and returns the fields
+        that it did change; None where this backend lets nobody see.
+
+        `third` is another user, whose messages to the owner show that messages do arrive.
+        """
+        if self.readable:
+            self.store(isPinned=True, isFavorite=True, customRingtone="before")
+            # Compared is what was read, so that a field that is not stored at all is no change.
+            before = self.read(isBlocked=False)
+            deed(PLAIN | {"customRingtone": "after"})
+            after = self.read(isBlocked=False)
+            return set(differing(after, {name: before.get(name) for name in FIELDS}))
+        if self._blocking_seen is None:
+            self._blocking_seen = self._blocking_is_seen(third)
+        if not self._blocking_seen:
+            return None
+        self.store()
+        deed(PLAIN | {"isBlocked": True})
+        return set() if self._arrives(third) else {"isBlocked"}
+
+    def _blocking_is_seen(self, third: Actor) -> bool:
+        try:
+            self.store(isBlocked=True)
+            hidden = not self._arrives(third)
+        finally:
+            self.store()
+        return hidden and self._arrives(third)
+
+    def _arrives(self, third: Actor) -> bool:
+        """Whether the owner's socket gets a message of the other's, behind which one of the third
+        user's arrives.
+        """
+        stage = self._stage
+        (socket,) = stage.connect(self._owner)
+        text, fence = stage.text(), stage.text("fence")
+        self._other.send(self._owner, text=text)
+        stage.created(third.send(self._owner, text=fence))
+        if stage.await_message(socket, text=fence) is None:
+            raise Blocked(f"a message from {third.name} to {self._owner.name} did not arrive")
+        stage.settle(socket)
+        came = any(
+            member(one.args[0], "text") == text
+            for one in socket.received("receiveMessage")
+            if one.args
+        )
+        socket.close()
+        return came

@@ -1,0 +1,1 @@
+"""What scenarios and fuzzing play on: the world of a backend, a stage for each scenario."""

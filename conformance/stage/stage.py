@@ -1,0 +1,422 @@
+"""What one scenario has in hand: a cast of users, checks, fences, and the evidence so far."""
+
+import random
+import secrets
+import threading
+import time
+from collections.abc import Callable, Collection, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, TypeVar
+
+from conformance.evidence.steps import Step
+from conformance.judging.judgements import Judgement
+from conformance.judging.messages import by_id, member, message_id, same_id, text, unwrapped
+from conformance.judging.monitors import described, short
+from conformance.stage.world import Actor, World
+from conformance.wire.connections import NOBODY_LISTENS
+from conformance.wire.deadlines import Deadline
+from conformance.wire.http import Exchange
+from conformance.wire.sockets import (
+    Closed,
+    Connection,
+    Emission,
+    NoAnswer,
+    Received,
+    Refused,
+    Transport,
+    Unreachable,
+)
+from contract import Level
+
+T = TypeVar("T")
+
+LONGEST_EVIDENCE = 12
+"""Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
+
+LOOK_AGAIN = 0.02
+"""Seconds between two looks at something that is not there yet."""
+
+
+class Blocked(Exception):
+    """The scenario cannot go on: what it builds on does not work. `str` says what."""
+
+
+class Untestable(Exception):
+    """The target lacks something the scenario needs. `str` says what to add."""
+
+
+class Stage:
+    """Handed to every scenario as `stage`."""
+
+    def __init__(self, world: World, name: str) -> None:
+        self.world = world
+        self.pace = world.pace
+        self.random = random.Random(f"{world.seed}:{name}")  # noqa: S311  nothing secret
+        self.judged: set[str] = set()
+        self.accusations: list[tuple[Judgement, Sequence[Step]]] = []
+        """What did not hold, until it is known that the backend did not die of it."""
+        self.evidence: list[Step] = []
+        self._connections: list[Connection] = []
+        self._acknowledged: list[tuple[Connection, Emission]] = []
+        self._silence = world.listen(self.evidence.append)
+
+    @property
+    def obstacle(self) -> str | None:
+        """What went wrong so far, which may have left nothing to judge by; None if nothing did."""
+        if self.accusations:
+            return self.accusations[0][0].summary
+        answers = (step.exchange for step in self.evidence if step.exchange is not None)
+        return next((f"no answer: {answer.error}" for answer in answers if answer.error), None)
+
+    # Who plays
+
+    def cast(self, count: int = 3) -> list[Actor]:
+        """Users for this scenario. The first may write to all others; the others never write to
+        each other. Raises Untestable when the target has too few.
+        """
+        actors = list(self.world.actors)
+        if len(actors) < count:
+            raise Untestable(f"needs {count} users; add {count - len(actors)} to [[users]]")
+        # Later users are left alone as long as there are enough, so that there are pairs
+        # that never wrote to each other.
+        stage = actors[: max(count, (len(actors) + 1) // 2)]
+        reserved = {actor.id for actor in self.untouched()}
+        leads = [actor for actor in stage if actor.id not in reserved] or stage
+        lead = self.random.choice(leads)
+        others = [actor for actor in stage if actor is not lead]
+        return [lead, *self.random.sample(others, count - 1)]
+
+    def untouched(self) -> tuple[Actor, Actor]:
+        """The pair of users who never write to each other in any run."""
+        return self.world.actors[-2], self.world.actors[-1]
+
+    def bystanders(self, *involved: Actor, most: int = 2) -> list[Actor]:
+        """Others, those first who are friends of the ones involved: what leaks, leaks to them."""
+        friends = self.world.target.are_friends
+        others = [actor for actor in self.world.actors if actor not in involved]
+        self.random.shuffle(others)
+        others.sort(key=lambda other: -sum(friends(other.user, one.user) for one in involved))
+        return others[:most]
+
+    def fresh_pair(self) -> tuple[Actor, Actor]:
+        """Two users who have not written to each other yet. Raises Untestable when none is left."""
+        reserved = {actor.id for actor in self.untouched()}
+        actors = self.world.actors
+        for second in reversed(range(len(actors))):
+            for first in range(second):
+                one, other = actors[first], actors[second]
+                if {one.id, other.id} != reserved and self.history_of(one, other) == []:
+                    return one, other
+        raise Untestable(
+            "needs two users who never wrote to each other; set [process] reset, or add users"
+        )
+
+    def friends(self) -> tuple[Actor, Actor]:
+        """Two users who are friends. Raises Untestable when the target names none."""
+        return self._pair(True)
+
+    def strangers(self) -> tuple[Actor, Actor]:
+        """Two users who are not friends. Raises Untestable when there are none."""
+        return self._pair(False)
+
+    def _pair(self, friends: bool) -> tuple[Actor, Actor]:
+        target = self.world.target
+        if target.friends is None:
+            raise Untestable("needs to know who is whose friend; add [friends] pairs")
+        pairs = [pair for pair in target.pairs() if target.are_friends(*pair) is friends]
+        if not pairs:
+            raise Untestable(f"needs two users who are {'' if friends else 'not '}friends")
+        actors = [(self.world.actor(one), self.world.actor(other)) for one, other in pairs]
+        self.random.shuffle(actors)
+        # Whose socket was dropped may count as online for long, and nobody is told that he leaves.
+        return min(actors, key=lambda pair: self.world.lingers(pair[0]))
+
+    def connect(self, *actors: Actor, transport: Transport = "websocket") -> list[Connection]:
+        """A socket for each actor, ready for its first event (D18). Ends the scenario when a valid
+        token does not connect, which is a finding against CONN-01.
+        """
+        connections = [self.connect_at_once(actor, transport) for actor in actors]
+        for connection in connections:
+            connection.rest(self.pace.breath if connection is connections[-1] else 0)
+        return connections
+
+    def connect_at_once(self, actor: Actor, transport: Transport = "websocket") -> Connection:
+        """A socket that has just heard `connect`, without the time to settle."""
+        try:
+            return self.try_to_connect(actor, transport)
+        except Unreachable as error:
+            # Nobody was there to look at the token; whether the backend lives is asked elsewhere.
+            raise Blocked(f"the backend cannot be reached: {error}") from error
+        except (Refused, NoAnswer) as error:
+            self.need(
+                "CONN-01",
+                False,
+                f"A valid token does not connect over {transport}",
+                "a connection",
+                str(error),
+            )
+            raise AssertionError from error  # need never returns here
+
+    def try_to_connect(self, actor: Actor, transport: Transport = "websocket") -> Connection:
+        """A socket without the time to settle. Raises what `Connection.open` raises."""
+        connection = actor.connect(transport)
+        self._connections.append(connection)
+        return connection
+
+    # What is said
+
+    def text(self, about: str = "hello") -> str:
+        """A text that no other message has, not even one of an earlier run with this seed."""
+        return f"{about} {secrets.token_hex(8)}"
+
+    def unknown_id(self) -> str:
+        """An ObjectId that nobody has: it begins with a time of creation that has not come yet."""
+        return f"e{secrets.token_hex(12)[1:]}"
+
+    def emit(self, connection: Connection, event: str, *args: Any, **how: Any) -> Emission:
+        """Sends an event. Ends the scenario where the backend has closed the connection."""
+        try:
+            return self.emit_if_open(connection, event, *args, **how)
+        except Closed as closed:
+            raise Blocked(f"the connection of {connection.actor} has ended: {closed}") from None
+
+    def emit_if_open(
+        self, connection: Connection, event: str, *args: Any, acknowledge: bool = False
+    ) -> Emission:
+        """Sends an event; where it asks for an acknowledgement, what came is judged at the end of
+        the scenario. Raises Closed.
+        """
+        self.world.step(Step.of_emit(connection.actor or "", event, args))
+        emission = connection.emit(event, *args, acknowledge=acknowledge)
+        if acknowledge:
+            self._acknowledged.append((connection, emission))
+        return emission
+
+    def leave(self, connection: Connection) -> None:
+        """Says goodbye and closes."""
+        self.world.step(Step.of_close(connection.actor or ""))
+        connection.close()
+
+    def drop(self, connection: Connection) -> None:
+        """Cuts the connection without a goodbye. Until the ping timeout, the backend may take its
+        user for online.
+        """
+        self.world.step(Step.of_close(connection.actor or "", dropped=True))
+        connection.drop()
+        self.world.linger(connection.actor or "", connection.ping_window)
+
+    def together(
+        self, *deeds: Callable[[], T], before: Callable[[], object] | None = None
+    ) -> list[T]:
+        """Does everything at the same moment, each in a thread of its own, and returns what came
+        of each, in order. `before` is done first in each thread, to have its connection open.
+        """
+        start = threading.Barrier(len(deeds))
+
+        def one(deed: Callable[[], T]) -> T:
+            try:
+                if before is not None:
+                    before()
+            except BaseException:
+                start.abort()
+                raise
+            start.wait()
+            return deed()
+
+        with ThreadPoolExecutor(len(deeds)) as pool:
+            return list(pool.map(one, deeds))
+
+    def check(
+        self,
+        requirement: str,
+        holds: bool,
+        summary: str,
+        expected: Any = "",
+        observed: Any = "",
+        *,
+        level: Level | None = None,
+        evidence: Sequence[Step] | None = None,
+    ) -> bool:
+        """Judges a requirement once and goes on either way; returns whether it holds.
+
+        `summary` says what the backend does where it does not hold, without any value that
+        changes from run to run. Ends the scenario where an answer says nothing about it.
+        """
+        if isinstance(observed, Exchange):
+            _require_verdict(observed)
+        self.judged.add(requirement)
+        steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
+        judgement = Judgement(requirement, holds, summary, shown(expected), shown(observed), level)
+        if holds:
+            self.world.enter(judgement, steps)
+        else:
+            self.accusations.append((judgement, steps))
+        return holds
+
+    def accuse(self) -> None:
+        """Enters what did not hold. Called after the scenario, where the backend lived through it:
+        one that died kept nothing it promised from then on, and is accused of its death alone.
+        """
+        for judgement, steps in self.accusations:
+            self.world.enter(judgement, steps)
+        self.accusations.clear()
+
+    def need(self, requirement: str, holds: bool, summary: str, *args: Any, **kwargs: Any) -> None:
+        """Like `check`, and ends the scenario where it does not hold. Raises Blocked."""
+        if not self.check(requirement, holds, summary, *args, **kwargs):
+            raise Blocked(f"{summary} ({requirement})")
+
+    def answered(
+        self,
+        requirement: str,
+        answer: Exchange,
+        statuses: int | Sequence[int],
+        summary: str,
+        *,
+        level: Level | None = None,
+    ) -> bool:
+        """Judges the status of one answer; see `check`."""
+        fair = (statuses,) if isinstance(statuses, int) else tuple(statuses)
+        return self.check(
+            requirement,
+            answer.status in fair,
+            summary,
+            " or ".join(map(str, fair)),
+            answer,
+            level=level,
+            evidence=[Step.of_exchange(answer)],
+        )
+
+    def untestable(self, requirement: str, reason: str) -> None:
+        """Says that a requirement cannot be judged with this target, and goes on."""
+        self.judged.add(requirement)
+        self.world.ledger.untestable(requirement, reason)
+
+    def observe(self, requirement: str, what: str) -> None:
+        """Notes what the backend does where nothing is judged."""
+        self.judged.add(requirement)
+        self.world.ledger.observed(requirement, what)
+
+    # What comes back
+
+    def created(self, answer: Exchange, requirement: str = "SEND-01") -> dict[str, Any]:
+        """The message in an answer to a send. Ends the scenario where there is none."""
+        message = unwrapped(answer.json)
+        self.need(
+            requirement,
+            answer.status == 201 and message_id(message) is not None,
+            "A valid message is not answered 201 with the new message",
+            '201 {"success": true, "data": {"_id": …}}',
+            answer,
+        )
+        return dict(message)
+
+    def history_of(self, reader: Actor, other: Actor) -> list[dict[str, Any]]:
+        """The messages one user reads of another. Ends the scenario where they cannot be read."""
+        answer = reader.read(other)
+        messages = unwrapped(answer.json)
+        self.need(
+            "HIST-01",
+            answer.status == 200
+            and isinstance(messages, list)
+            and all(isinstance(message, dict) for message in messages),
+            "A history is not answered 200 with an array of messages",
+            '200 {"success": true, "data": [ … ]}',
+            answer,
+        )
+        return list(messages)
+
+    def await_message(
+        self,
+        connection: Connection,
+        id: str | None = None,
+        text: str | None = None,
+        since: int = 0,
+        within: float | None = None,
+    ) -> Received | None:
+        """Waits for a receiveMessage with this id or text; None when the deadline passes, which is
+        the pace's or `within` seconds away.
+        """
+        seconds = self.pace.delivery if within is None else within
+
+        def wanted(args: tuple[Any, ...]) -> bool:
+            message = args[0] if args else None
+            if id is not None:
+                return same_id(member(message, "_id"), id)
+            return bool(member(message, "text") == text)
+
+        return connection.wait_for("receiveMessage", wanted, within=seconds, since=since)
+
+    def history_with(
+        self,
+        reader: Actor,
+        other: Actor,
+        texts: Collection[str] = (),
+        ids: Collection[str | None] = (),
+    ) -> list[dict[str, Any]]:
+        """The history once it holds these texts and ids, or as it is when time for them is over:
+        an event may come before what it tells of can be read.
+        """
+        deadline = Deadline(self.pace.delivery)
+        while True:
+            messages = self.history_of(reader, other)
+            missing = (
+                set(texts).difference(map(text, messages)) or set(ids) - by_id(messages).keys()
+            )
+            if missing <= {None} or not deadline.left:
+                return messages
+            threading.Event().wait(min(LOOK_AGAIN, deadline.left))
+
+    # That nothing came
+
+    def fence(self, sender: Connection, actor: Actor, *others: tuple[Connection, Actor]) -> None:
+        """Sends a later message over the same path to each of the others, waits for it there, and
+        then for the settle time: what was to come has come. Ends the scenario when a fence does
+        not arrive, since nothing could be said then.
+        """
+        for connection, other in others:
+            text = self.text("fence")
+            since = connection.mark()
+            self.emit(sender, "sendMessage", {"recipientId": other.id, "text": text})
+            if self.await_message(connection, text=text, since=since) is None:
+                raise Blocked(f"a later message from {actor.name} to {other.name} did not arrive")
+        self.settle(*(connection for connection, _ in others))
+
+    def settle(self, *connections: Connection) -> None:
+        """Waits until nothing more can be on its way to these connections."""
+        deadline = time.monotonic() + self.pace.settle
+        for connection in connections:
+            connection.rest(max(0.0, deadline - time.monotonic()))
+
+    def close(self) -> None:
+        """Ends the scenario's connections; called after every scenario."""
+        for connection, emission in self._acknowledged:
+            self.world.observe_acknowledgements(
+                emission.event,
+                connection.acknowledgements(emission),
+                Step.of_emit(connection.actor or "", emission.event, emission.args),
+            )
+        self._silence()
+        for connection in self._connections:
+            with suppress(Exception):
+                connection.close()
+
+
+def _require_verdict(answer: Exchange) -> None:
+    """Raises Blocked for an answer that no requirement can be judged by."""
+    if answer.status == 429:
+        raise Blocked("the backend answers 429 for longer than the suite waits")
+    if answer.error == NOBODY_LISTENS:
+        raise Blocked(f"the backend is gone: {answer.error}")
+
+
+def shown(value: Any) -> str:
+    """Anything observed, as one line for a report."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Exchange):
+        return described(value)
+    if isinstance(value, Received):
+        return f"{value.event} {short(list(value.args))}"
+    return short(value)

@@ -1,0 +1,324 @@
+"""Reproducers are run for real: curl in two shells, the script in node."""
+
+import http.server
+import json
+import os
+import shutil
+import subprocess
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import socketio
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from conformance.evidence.redaction import Redactor
+from conformance.evidence.reproduction import curl_line, js, reproduction, socket_snippet
+from conformance.evidence.steps import Step
+from conformance.wire.http import Exchange, HttpClient
+from conformance.wire.pacing import Pace
+from conformance.wire.sockets import Received
+
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl"
+BROKEN = "it's 100% \\broken"
+SHELLS = [shell for shell in ("dash", "bash") if shutil.which(shell)]
+
+
+@pytest.fixture
+def redactor() -> Redactor:
+    return Redactor({"TOKEN_ASHA": TOKEN, "BROKEN_TOKEN": BROKEN})
+
+
+@contextmanager
+def recording_server() -> Iterator[tuple[str, list[tuple[bytes, dict[str, str], bytes]]]]:
+    """Keeps (request line, headers in lower case, body) of every request."""
+    got: list[tuple[bytes, dict[str, str], bytes]] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def parse_request(self) -> bool:
+            line = self.raw_requestline.rstrip(b"\r\n")
+            method = line.partition(b" ")[0]
+            self.raw_requestline = method + b" / HTTP/1.1\r\n"  # its parser knows plain ones only
+            ok = super().parse_request()
+            headers = {k.lower(): v for k, v in self.headers.items()}
+            body = self.rfile.read(int(headers.get("content-length", 0)))
+            got.append((line, headers, body))
+            self.send_response(200)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+            self.close_connection = True
+            return ok and False
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", got
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def run(shell: str, line: str) -> None:
+    assert len(line) < 200_000
+    subprocess.run(
+        [shell], input=line, text=True, check=True, timeout=30, capture_output=True,
+        env={"PATH": os.environ["PATH"], "TOKEN_ASHA": TOKEN, "BROKEN_TOKEN": BROKEN},
+    )  # fmt: skip
+
+
+def send_and_repeat(shell: str, redactor: Redactor, method: str, path: str | bytes, **request):
+    """Sends with the suite's client, then with the line; returns both as the server saw them."""
+    seen: list[Exchange] = []
+    with recording_server() as (base, got):
+        client = HttpClient(base, Pace(), seen.append)
+        client.send(method, path, **request)
+        client.close()
+        line = curl_line(seen[0], redactor)
+        run(shell, line)
+    assert TOKEN not in line and BROKEN not in line
+    assert len(got) == 2, line
+    (first, first_headers, first_body), (again, again_headers, again_body) = got
+    assert again == first, line
+    assert again_body == first_body, line
+    for name in {*first_headers, *again_headers} - {"user-agent", "accept-encoding", "connection"}:
+        assert again_headers.get(name) == first_headers.get(name), (name, line)
+    return line
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"text":"hello"}', b"", b"it's \"quoted\" `date` $HOME \\n !!", b"@/etc/passwd", b"-n",
+        b"%s%d%%",
+        b"line\nbreak\r\n\ttab\n", b"\x00\x01\x7f\xff\xfe'\\0'", bytes(range(256)), b"\xed\xa0\x80",
+        '{"text":"😀 \u202e é"}'.encode(), b"\0007", b"[" * 100_000 + b"]" * 100_000,
+        b'{"text":"' + b"it's" * 50_000 + b'"}', b"a\n" * 3000, b"\x00" * 5000, b"x" * 2_000_000,
+    ],
+    ids=range(17),
+)  # fmt: skip
+def test_any_body_comes_out_of_the_shell_byte_by_byte(shell, body, redactor):
+    send_and_repeat(
+        shell, redactor, "POST", "/api/messages/send", body=body, token=TOKEN,
+        headers={"Content-Type": "application/json"},
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    "path",
+    ["/", "/a/../b/./c", "/%ff%00", b"/\xff", "/a b", "/é", "/[1-3]{a,b}?x=[]", "/x?q=#frag",
+     "/'\"`$(date)!",
+     "//double//", "/a\tb\x01", "/..", "/a|b^c<d>\\e"],
+)  # fmt: skip
+def test_any_path_comes_out_of_the_shell_byte_by_byte(shell, path, redactor):
+    send_and_repeat(shell, redactor, "GET", path, token=TOKEN)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+@pytest.mark.parametrize(
+    ("method", "request_"),
+    [
+        ("HEAD", {}),
+        ("OPTIONS", {}),
+        ("DELETE", {"json": {}}),
+        ("GET", {"json": {"a": 1}}),
+        ("PUT", {"body": b"no content type"}),
+        ("POST", {}),
+        ("POST", {"headers": {"Authorization": "", "X-Odd": "it's; é", "Content-Type": "a/b"}}),
+        ("POST", {"token": BROKEN, "json": {"token": TOKEN}}),
+        ("POST", {"token": BROKEN, "body": BROKEN.encode()}),
+        ("POST", {"token": TOKEN, "body": b"\x00" + TOKEN.encode() + b"\x00" + BROKEN.encode()}),
+    ],
+)  # fmt: skip
+def test_methods_headers_and_secrets_are_repeated(shell, method, request_, redactor):
+    send_and_repeat(shell, redactor, method, "/api", **request_)
+
+
+def test_a_simple_request_gives_a_simple_line(redactor):
+    exchange = Exchange(
+        operation="sendMessage", actor="Asha", method="POST",
+        url="http://localhost:5000/api/messages/send",
+        request_headers={
+            "Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json", "Accept": "*/*"
+        },
+        request_body=b'{"text":"hi"}', status=400, headers={}, body=b"", error=None,
+        started=0, elapsed=0,
+    )  # fmt: skip
+    assert curl_line(exchange, redactor) == (
+        "curl -sS -i -X POST http://localhost:5000/api/messages/send"
+        " -H 'Authorization: Bearer '\"$TOKEN_ASHA\" -H 'Content-Type: application/json'"
+        ' --data-raw \'{"text":"hi"}\''
+    )
+    assert reproduction([Step.of_exchange(exchange)], "http://localhost:5000", redactor) == (
+        curl_line(exchange, redactor),
+    )
+    assert Step.of_exchange(exchange).line() == (
+        'Asha: POST /api/messages/send {"text":"hi"} -> 400'
+    )
+
+
+def test_a_megabyte_of_the_same_stays_a_short_line(redactor):
+    exchange = Exchange(
+        None, None, "POST", "http://h/", {}, b'{"text":"' + b"ab" * 1_000_000 + b'"}',
+        None, {}, b"", "refused", 0, 0,
+    )  # fmt: skip
+    assert len(curl_line(exchange, redactor)) < 300
+
+
+def test_steps_tell_a_story():
+    got = Received("receiveMessage", ({"text": "é"},), 0.0, 0.0, 1)
+    assert [
+        step.line()
+        for step in [
+            Step.of_connect("Asha", "default"),
+            Step.of_emit("Asha", "typing", [{"recipientId": "1"}, b"\x00"]),
+            Step.of_received("Ben", got),
+            Step.of_raw("Asha", b"\xff"),
+            Step.of_close("Asha"),
+            Step.of_close("Ben", dropped=True),
+        ]
+    ] == [
+        "Asha: connects over default",
+        'Asha: emits typing {"recipientId": "1"} "b\'\\\\x00\'"',
+        'Ben: gets receiveMessage {"text": "é"}',
+        "Asha: sends the packet b'\\xff'",
+        "Asha: disconnects",
+        "Ben: drops off",
+    ]
+    assert len(Step.of_emit("Asha", "x", ["y" * 10_000]).line()) < 400
+
+
+# The script
+
+
+MODULES = Path(__file__).parents[2] / "clients" / "node_modules"
+needs_client = pytest.mark.needs("socket.io-client")
+
+
+class Quiet(WSGIRequestHandler):
+    def log(self, *args: object) -> None:
+        pass
+
+
+@contextmanager
+def socket_server() -> Iterator[tuple[str, list[tuple[object, ...]]]]:
+    """python-socketio beside a REST endpoint; keeps (token or path, event, arguments)."""
+    heard: list[tuple[object, ...]] = []
+    sio = socketio.Server(async_mode="threading", async_handlers=False)
+    tokens: dict[str, str] = {}
+
+    @sio.event
+    def connect(sid, environ):
+        tokens[sid] = environ["QUERY_STRING"].split("token=")[1].split("&")[0]
+        if tokens[sid] != TOKEN:
+            raise ConnectionRefusedError("unauthorized")
+
+    @sio.event
+    def disconnect(sid):
+        heard.append(("gone",))
+
+    @sio.on("*")
+    def anything(event, sid, *args):
+        heard.append((tokens[sid] == TOKEN, event, args))
+        sio.emit("receiveMessage", {"seen": event}, to=sid)
+        return {"success": True}
+
+    def rest(environ, start_response):
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        heard.append(
+            (environ["REQUEST_METHOD"], environ["RAW_URI"], environ["HTTP_AUTHORIZATION"], body)
+        )
+        start_response("201 Created", [("Content-Type", "application/json")])
+        return [b'{"success":true}']
+
+    server = make_server(
+        "127.0.0.1", 0, socketio.WSGIApp(sio, rest), threaded=True, request_handler=Quiet
+    )
+    server.daemon_threads = True
+    server.block_on_close = False
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heard
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join(5)
+
+
+def run_node(script: str, folder: Path) -> str:
+    (folder / "repeat.js").write_text(script)
+    (folder / "node_modules").symlink_to(MODULES)
+    done = subprocess.run(
+        ["node", "repeat.js"], cwd=folder, check=True, timeout=60, text=True, capture_output=True,
+        env={"PATH": os.environ["PATH"], "TOKEN_ASHA": TOKEN, "BROKEN_TOKEN": BROKEN},
+    )  # fmt: skip
+    assert done.stderr == ""
+    return done.stdout
+
+
+@needs_client
+def test_the_script_repeats_the_steps_in_node(redactor, tmp_path):
+    with socket_server() as (url, heard):
+        exchange = Exchange(
+            "sendMessage", "Asha", "POST", f"{url}/api/messages/send?x=%C3%A9",
+            {"Authorization": f"Bearer {TOKEN}", "Content-Type": "application/json"},
+            '{"text":"it\'s é"}'.encode(), 201, {}, b"", None, 0, 0,
+        )  # fmt: skip
+        odd = {"text": "</script>\u2028'\"\\`${x}", "__proto__": 1}
+        steps = [
+            Step.of_connect("Asha", "websocket"),
+            Step.of_emit("Asha", "sendMessage", [odd], acknowledge=True),
+            Step.of_received("Asha", Received("receiveMessage", ({"text": "a\nb"},), 0, 0, 0)),
+            Step.of_connect("Asha", "default"),
+            Step.of_emit("Asha", "typing", [b"\x00\xff", None, [1.5]]),
+            Step.of_exchange(exchange),
+            Step.of_raw("Asha", '42["typing","raw"]'),
+            Step.of_close("Asha"),
+            Step.of_connect("Asha", "polling"),
+            Step.of_close("Asha", dropped=True),
+            Step.of_connect("Mallory", "websocket", token=BROKEN),
+        ]
+        (script,) = reproduction(steps, url, redactor)
+        printed = run_node(script, tmp_path)
+    assert TOKEN not in script and BROKEN not in script
+    assert script.startswith(
+        "// needs socket.io-client@4.8 from npm and BROKEN_TOKEN, TOKEN_ASHA in the environment\n"
+    )
+    events = [one for one in heard if one != ("gone",)]
+    assert events == [
+        (True, "sendMessage", (odd,)),
+        (True, "typing", (b"\x00\xff", None, [1.5])),
+        ("POST", "/api/messages/send?x=%C3%A9", f"Bearer {TOKEN}", '{"text":"it\'s é"}'.encode()),
+        (True, "typing", ("raw",)),
+    ]
+    assert 'Asha gets receiveMessage [{"seen":"sendMessage"}]' in printed
+    assert 'Asha gets the acknowledgement [{"success":true}]' in printed
+    assert 'POST /api/messages/send?x=%C3%A9 201 {"success":true}' in printed
+    assert "Mallory is refused" in printed
+
+
+@needs_client
+def test_the_script_is_valid_javascript_whatever_is_in_it(redactor, tmp_path):
+    odd = {"\u2028": ["\ud800", "*/ //", b"", None], "a'\"`": "${process.exit()}"}
+    script = socket_snippet(
+        [Step.of_emit("Ásha 'x'\n", "a\nb", [odd]), Step.of_raw("Ben", b"\xff")],
+        "http://127.0.0.1:9", redactor,
+    )  # fmt: skip
+    (tmp_path / "odd.js").write_text(script, encoding="utf-8")
+    subprocess.run(["node", "--check", "odd.js"], cwd=tmp_path, check=True, capture_output=True)
+
+
+def test_javascript_values():
+    assert json.loads(js(["a", 1, None, True])) == ["a", 1, None, True]
+    assert js({"__proto__": b"\xff"}) == '{["__proto__"]: Buffer.from("/w==", "base64")}'

@@ -1,0 +1,118 @@
+"""The verdict and the exit status of a run, as sentences."""
+
+from collections import Counter
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from conformance.judging.findings import Finding, Outcome, Status, Verdict
+from conformance.reports.report import Report
+from contract import Level, Requirement
+
+
+def requirement(id: str = "SEND-01", level: Level = "must") -> Requirement:
+    return Requirement(id, level, "text", "§3.2", None, (), (), ())
+
+
+def outcome(status: Status, level: Level = "must", *, broken: bool = False) -> Outcome:
+    of = requirement(level=level)
+    findings = (Finding(of.id, level, "it breaks", "this", "that"),) if broken else ()
+    return Outcome(of, status, findings=findings)
+
+
+PASSED = outcome(Status.PASSED)
+BROKEN_MUST = outcome(Status.FAILED, broken=True)
+BROKEN_SHOULD = outcome(Status.FAILED, "should", broken=True)
+OPEN_MUST = outcome(Status.UNTESTABLE)
+OPEN_SHOULD = outcome(Status.UNTESTABLE, "should")
+ERROR = outcome(Status.ERROR)
+OFF = outcome(Status.NOT_APPLICABLE)
+
+
+def report(*outcomes: Outcome, **fields) -> Report:
+    return Report(
+        contract="1.0.0",
+        target="http://h",
+        profile="quick",
+        seed=1,
+        strict=fields.pop("strict", False),
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        duration_s=1.0,
+        outcomes=outcomes,
+        undocumented_events=(),
+        **fields,
+    )
+
+
+def said(*outcomes: Outcome, **fields) -> tuple[Verdict, int]:
+    result = report(*outcomes, **fields)
+    return result.verdict, result.exit_status
+
+
+def test_all_kept_is_conformant_and_0():
+    assert said(PASSED, OFF) == (Verdict.CONFORMANT, 0)
+
+
+def test_a_broken_must_is_non_conformant_and_1():
+    assert said(PASSED, BROKEN_MUST) == (Verdict.NON_CONFORMANT, 1)
+
+
+def test_a_broken_should_is_conformant_and_0_and_when_strict_non_conformant_and_1():
+    assert said(PASSED, BROKEN_SHOULD) == (Verdict.CONFORMANT, 0)
+    assert said(PASSED, BROKEN_SHOULD, strict=True) == (Verdict.NON_CONFORMANT, 1)
+
+
+def test_an_open_must_is_incomplete_and_3():
+    assert said(PASSED, OPEN_MUST) == (Verdict.INCOMPLETE, 3)
+
+
+def test_an_open_should_is_conformant_and_0_and_when_strict_incomplete_and_3():
+    assert said(PASSED, OPEN_SHOULD) == (Verdict.CONFORMANT, 0)
+    assert said(PASSED, OPEN_SHOULD, strict=True) == (Verdict.INCOMPLETE, 3)
+
+
+def test_an_error_of_the_suite_is_incomplete_and_4_whatever_its_level():
+    assert said(PASSED, ERROR) == (Verdict.INCOMPLETE, 4)
+    assert said(PASSED, outcome(Status.ERROR, "should")) == (Verdict.INCOMPLETE, 4)
+
+
+def test_a_run_that_ended_early_is_incomplete_and_3_though_all_it_judged_was_kept():
+    assert said(PASSED, stopped="the run was interrupted") == (Verdict.INCOMPLETE, 3)
+
+
+def test_a_run_that_the_suite_itself_broke_off_is_incomplete_and_4():
+    stopped = "an error of this suite: KeyError: 'x'"
+    assert said(PASSED, stopped=stopped, fault=True) == (Verdict.INCOMPLETE, 4)
+
+
+def test_a_broken_must_outweighs_everything_else_and_is_1():
+    assert said(BROKEN_MUST, OPEN_MUST) == (Verdict.NON_CONFORMANT, 1)
+    assert said(BROKEN_MUST, ERROR) == (Verdict.NON_CONFORMANT, 1)
+    assert said(BROKEN_MUST, stopped="interrupted") == (Verdict.NON_CONFORMANT, 1)
+    assert said(BROKEN_MUST, stopped="broken", fault=True) == (Verdict.NON_CONFORMANT, 1)
+
+
+def test_a_stale_baseline_is_1_though_the_backend_is_conformant():
+    assert said(PASSED, stale=("SEND-01 no longer occurs.",)) == (Verdict.CONFORMANT, 1)
+
+
+def test_a_stale_baseline_is_1_though_the_run_is_incomplete():
+    assert said(OPEN_MUST, stale=("SEND-02 expired.",)) == (Verdict.INCOMPLETE, 1)
+
+
+def test_an_error_of_the_suite_outweighs_a_stale_baseline():
+    assert said(ERROR, stale=("SEND-02 expired.",)) == (Verdict.INCOMPLETE, 4)
+
+
+def test_what_was_judged_is_what_passed_or_failed_in_a_run_that_came_to_its_end():
+    outcomes = [
+        replace(outcome(status), requirement=requirement(f"SEND-0{number}"))
+        for number, status in enumerate(Status)
+    ]
+    assert report(*outcomes).judged == {"SEND-01", "SEND-02"}
+    assert report(*outcomes, stopped="interrupted").judged == frozenset()
+
+
+def test_outcomes_are_counted():
+    assert report(PASSED, PASSED, OPEN_MUST).counts == Counter(
+        {Status.PASSED: 2, Status.UNTESTABLE: 1}
+    )

@@ -1,0 +1,327 @@
+"""Scenarios run in a pytest of their own; what becomes of each stands in the ledger."""
+
+import textwrap
+
+import pytest
+
+from conformance.backend.target import Target
+from conformance.backend.tokens import TokenMint
+from conformance.evidence.journal import Journal
+from conformance.evidence.redaction import Redactor
+from conformance.judging.findings import Ledger, Outcome, Status
+from conformance.stage import plugin as plugins
+from conformance.stage.plugin import ScenarioPlugin, run_scenarios
+from conformance.stage.world import World
+from conformance.wire.pacing import Pace
+from contract import load
+
+CONTRACT = load()
+IDS = ("SEND-09", "SEND-10", "HIST-07")
+HEAD = """
+from conformance.scenarios import requirement
+from conformance.stage.stage import Blocked, Stage, Untestable
+"""
+
+
+@pytest.fixture
+def world():
+    """A world whose backend is nowhere; these scenarios do not ask it anything."""
+    users = [
+        {"_id": f"60d0fe4f5311236168a109c{digit}", "userId": f"R2C00{digit}", "name": name}
+        for digit, name in ((1, "Asha"), (2, "Ben"), (3, "Cara"))
+    ]
+    target = Target.of(
+        {"target": {"url": "http://127.0.0.1:9"}, "auth": {"secret": "s" * 32}, "users": users}
+    )
+    notes: list[dict] = []
+    journal = Journal(lambda data: data)
+    journal.listen(lambda note: notes.append(dict(note)))
+    made = World(
+        CONTRACT,
+        target,
+        TokenMint(target),
+        Ledger({id: CONTRACT.requirements[id] for id in IDS}),
+        journal,
+        Redactor(),
+        Pace(),
+        7,
+    )
+    made.notes = notes
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def run(world, tmp_path, monkeypatch):
+    """Runs scenarios given as source, and gives the outcomes by id."""
+    (tmp_path / "pytest.ini").write_text((plugins.FOLDER / "pytest.ini").read_text())
+    monkeypatch.setattr(plugins, "FOLDER", tmp_path)
+
+    def run(source: str, plugin: ScenarioPlugin | None = None) -> dict[str, Outcome]:
+        # A name of its own: Python remembers the modules it has imported.
+        file = tmp_path / f"test_{tmp_path.name}.py"
+        file.write_text(HEAD + textwrap.dedent(source))
+        run_scenarios(plugin or ScenarioPlugin(world))
+        return {outcome.requirement.id: outcome for outcome in world.ledger.outcomes()}
+
+    return run
+
+
+def test_a_scenario_that_judges_all_it_names_passes_or_fails_them(run):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            stage.check("SEND-10", False, "it breaks", "this", "that")
+            """)
+    assert outcomes["SEND-09"].status is Status.PASSED
+    assert outcomes["SEND-10"].status is Status.FAILED
+    (finding,) = outcomes["SEND-10"].findings
+    assert (finding.summary, finding.expected, finding.observed) == ("it breaks", "this", "that")
+
+
+def test_a_need_that_fails_blocks_what_was_not_judged_yet(run):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.need("SEND-09", False, "it breaks")
+            stage.check("SEND-10", True, "never reached")
+            """)
+    assert outcomes["SEND-09"].status is Status.FAILED
+    assert outcomes["SEND-10"].status is Status.UNTESTABLE
+    assert outcomes["SEND-10"].reason == "it breaks (SEND-09)"
+
+
+@pytest.mark.parametrize("obstacle", ["Untestable", "Blocked"])
+def test_an_obstacle_makes_untestable_what_was_not_judged_yet(run, obstacle):
+    outcomes = run(f"""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            raise {obstacle}("add a user")
+            """)
+    assert outcomes["SEND-09"].status is Status.PASSED
+    assert (outcomes["SEND-10"].status, outcomes["SEND-10"].reason) == (
+        Status.UNTESTABLE,
+        "add a user",
+    )
+
+
+def test_a_scenario_that_breaks_is_an_error_of_the_suite_for_all_it_names(run, world):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            raise KeyError("x")
+            """)
+    for id in ("SEND-09", "SEND-10"):
+        assert outcomes[id].status is Status.ERROR
+        assert outcomes[id].reason == "test_something: KeyError: 'x'"
+    (note,) = [note for note in world.notes if note["kind"] == "suite-error"]
+    assert "raise KeyError" in note["traceback"]
+
+
+def test_an_assert_in_a_scenario_accuses_nobody(run):
+    outcomes = run("""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            assert 1 == 2
+            """)
+    assert outcomes["SEND-09"].status is Status.ERROR
+    assert outcomes["SEND-09"].findings == ()
+
+
+@pytest.mark.parametrize(
+    "leave",
+    ["import pytest; pytest.skip('no')", "import pytest; pytest.fail('no')", "raise SystemExit(0)"],
+)
+def test_there_is_no_way_to_leave_a_scenario_in_silence(run, leave):
+    outcomes = run(f"""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            {leave}
+            """)
+    assert outcomes["SEND-09"].status is Status.ERROR
+
+
+def test_a_scenario_that_forgets_a_requirement_is_an_error_of_the_suite(run):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            """)
+    assert outcomes["SEND-09"].status is Status.PASSED
+    assert outcomes["SEND-10"].status is Status.ERROR
+    assert outcomes["SEND-10"].reason == "test_something ended without judging it"
+
+
+def test_what_could_not_be_judged_after_a_failed_check_is_untestable(run):
+    outcomes = run("""
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", False, "everything is answered 200")
+            """)
+    assert outcomes["SEND-10"].status is Status.UNTESTABLE
+    assert outcomes["SEND-10"].reason == "nothing to judge it by: everything is answered 200"
+
+
+def test_what_could_not_be_judged_without_an_answer_is_untestable(run):
+    outcomes = run("""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            for answer in [stage.world.actors[0].read(stage.world.actors[1])]:
+                if answer.status is not None:
+                    stage.check("SEND-09", True, "it breaks")
+            """)
+    assert outcomes["SEND-09"].status is Status.UNTESTABLE
+    assert outcomes["SEND-09"].reason == (
+        "nothing to judge it by: no answer: the connection was refused"
+    )
+
+
+def test_scenarios_of_requirements_that_are_not_judged_do_not_run(run, world, tmp_path):
+    ran = tmp_path / "ran"
+    run(f"""
+        import pathlib
+
+        @requirement("AUTH-01")
+        def test_other(stage: Stage) -> None:
+            pathlib.Path({str(ran)!r}).touch()
+            """)
+    assert not ran.exists()
+    assert [n["total"] for n in world.notes if n["kind"] == "scenarios-collected"] == [0]
+
+
+def test_scenarios_without_a_requirement_do_not_run(run, tmp_path):
+    ran = tmp_path / "ran"
+    run(f"""
+        import pathlib
+
+        def test_other(stage: Stage) -> None:
+            pathlib.Path({str(ran)!r}).touch()
+            """)
+    assert not ran.exists()
+
+
+def test_a_stop_makes_everything_after_it_untestable(run, world):
+    class Stopping(ScenarioPlugin):
+        def after(self, stage):
+            self.stop = "the backend is gone"
+            return True
+
+    outcomes = run(
+        """
+        @requirement("SEND-09")
+        def test_a(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+
+        @requirement("SEND-09", "SEND-10")
+        def test_b(stage: Stage) -> None:
+            raise KeyError("this must not run")
+            """,
+        Stopping(world),
+    )
+    assert outcomes["SEND-09"].status is Status.UNTESTABLE
+    assert outcomes["SEND-10"].status is Status.UNTESTABLE
+    assert outcomes["SEND-10"].reason == "the backend is gone"
+
+
+def test_a_backend_that_dies_is_not_accused_of_what_it_did_not_do_afterwards(run, world):
+    class Deadly(ScenarioPlugin):
+        def after(self, stage):
+            return False
+
+    outcomes = run(
+        """
+        @requirement("SEND-09", "SEND-10", "HIST-07")
+        def test_a(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            stage.check("SEND-10", False, "nothing comes")
+            """,
+        Deadly(world),
+    )
+    assert outcomes["SEND-09"].status is Status.PASSED
+    for id in ("SEND-10", "HIST-07"):
+        assert (outcomes[id].status, outcomes[id].findings) == (Status.UNTESTABLE, ())
+        assert plugins.DIED in outcomes[id].reason
+
+
+def test_an_interrupt_ends_all_scenarios(run, tmp_path, world):
+    ran = tmp_path / "ran"
+    with pytest.raises(KeyboardInterrupt):
+        run(f"""
+            import pathlib
+
+            @requirement("SEND-09", "SEND-10")
+            def test_a(stage: Stage) -> None:
+                stage.check("SEND-09", True, "it breaks")
+                raise KeyboardInterrupt
+
+            @requirement("HIST-07")
+            def test_b(stage: Stage) -> None:
+                pathlib.Path({str(ran)!r}).touch()
+                """)
+    assert not ran.exists()
+    outcomes = {o.requirement.id: o.status for o in world.ledger.outcomes()}
+    assert outcomes["SEND-09"] is Status.PASSED
+
+
+def test_a_broken_scenario_file_is_an_error_and_not_silence(run):
+    with pytest.raises(RuntimeError, match="pytest ended with status"):
+        run("import nothing_of_that_name")
+
+
+def test_a_broken_end_of_a_scenario_is_an_error_and_not_silence(run, world):
+    class Broken(ScenarioPlugin):
+        def after(self, stage):
+            raise KeyError("x")
+
+    with pytest.raises(RuntimeError, match="pytest ended with status"):
+        run(
+            """
+            @requirement("SEND-09")
+            def test_a(stage: Stage) -> None:
+                stage.check("SEND-09", True, "it breaks")
+            """,
+            Broken(world),
+        )
+
+
+def test_nothing_of_the_surroundings_takes_part(run, tmp_path, monkeypatch):
+    (tmp_path / "conftest.py").write_text("raise RuntimeError('a conftest of somebody else')")
+    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--nonsense'\n")
+    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
+    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
+    monkeypatch.chdir(tmp_path)
+    outcomes = run("""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            """)
+    assert outcomes["SEND-09"].status is Status.PASSED
+
+
+def test_the_same_seed_gives_a_scenario_the_same_dice(run, world):
+    source = """
+        @requirement("HIST-07")
+        def test_something(stage: Stage) -> None:
+            stage.observe("HIST-07", str(stage.random.random()))
+            """
+    run(source)
+    first = world.ledger.outcomes()
+    world.ledger = Ledger({id: CONTRACT.requirements[id] for id in IDS})
+    run(source)
+    assert world.ledger.outcomes() == first
+
+
+def test_the_journal_hears_of_each_scenario_with_its_name_as_words(run, world):
+    run("""
+        @requirement("SEND-09")
+        def test_a_message_to_nobody(stage: Stage) -> None:
+            stage.check("SEND-09", True, "it breaks")
+            """)
+    told = [(n["kind"], n["name"]) for n in world.notes if n["kind"].startswith("scenario-")]
+    assert told == [
+        ("scenario-started", "a message to nobody"),
+        ("scenario-ended", "a message to nobody"),
+    ]
