@@ -1,8 +1,10 @@
 """Shows after anything hostile that a backend still serves everyone."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from conformance.evidence.steps import Step
+from conformance.judging import messages
 from conformance.scenarios.props.payloads import Payload, Volley
 from conformance.stage.stage import LOOK_AGAIN, Stage
 from conformance.stage.world import Actor
@@ -24,7 +26,7 @@ class Lifeline:
     def __init__(self, stage: Stage, requirement: str, sender: Actor, witness: Actor) -> None:
         self._stage = stage
         self._requirement = requirement
-        self.sender, self._recipient = sender, witness
+        self.sender, self.recipient = sender, witness
         self.witness, first = stage.connect(witness, sender)
         self.sockets = [first]
         """The sender's sockets so far; the last one is in use."""
@@ -65,10 +67,9 @@ class Lifeline:
         same, lost = True, 0
         for _ in range(ATTEMPTS):
             self._witness_is_there(after)
-            if self.socket.closed:
-                same = False
-                self._come_back(after)
-            if self._reaches_witness():
+            same = not self.revive(after) and same
+            body = {"recipientId": self.recipient.id, "text": self._stage.text("still there")}
+            if self.reaches("sendMessage", Payload("", (body,)), "receiveMessage", says(body)):
                 self._judge(True, "")
                 return same
             self._witness_is_there(after)
@@ -78,21 +79,27 @@ class Lifeline:
         self._judge(False, f"After {after} its sender is disconnected again and again")
         return False
 
-    def _reaches_witness(self) -> bool:
-        stage = self._stage
-        text, since = stage.text("still there"), self.witness.mark()
-        try:
-            self.socket.emit("sendMessage", {"recipientId": self._recipient.id, "text": text})
-        except Closed:
-            return False
-        deadline = Deadline(stage.pace.delivery)
+    def reaches(
+        self, event: str, payload: Payload, heard: str, where: Callable[[tuple[Any, ...]], bool]
+    ) -> bool:
+        """Sends a payload and waits until the witness hears of it, or one of them is cut off."""
+        since = self.witness.mark()
+        self.send(event, payload)
+        deadline = Deadline(self._stage.pace.delivery)
         while deadline.left:
             ended = self.socket.closed or self.witness.closed
-            if stage.await_message(self.witness, text=text, since=since, within=LOOK_AGAIN):
+            if self.witness.wait_for(heard, where, within=LOOK_AGAIN, since=since):
                 return True
             if ended:  # What was sent before may have arrived, but not much later.
                 return False
         return False
+
+    def revive(self, after: str) -> bool:
+        """Connects the sender again where the connection has ended; whether that was needed."""
+        if not self.socket.closed:
+            return False
+        self._come_back(after)
+        return True
 
     def _witness_is_there(self, after: str) -> None:
         if self.witness.closed:
@@ -117,3 +124,8 @@ class Lifeline:
             "everyone is served: the sender, who may have to reconnect, and all others",
             str(observed),
         )
+
+
+def says(body: Mapping[str, str]) -> Callable[[tuple[Any, ...]], bool]:
+    """Tells the arguments of a receiveMessage with the text of this body."""
+    return lambda args: bool(args) and messages.text(args[0]) == body["text"]
