@@ -35,6 +35,7 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "linters": lambda: _node_packages(TESTS / "documents" / "linters"),
     "socket.io": lambda: _node_packages(TESTS / "clients"),
     "socket.io-client": lambda: _node_packages(TESTS / "clients"),
+    "express": lambda: _node_packages(TESTS.parent / "examples" / "express"),
     "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
 }
 """By name, what tells why a tool cannot be used; None where it can."""

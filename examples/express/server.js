@@ -9,7 +9,8 @@ if (!secret) {
 }
 
 const people = JSON.parse(readFileSync(new URL('users.json', import.meta.url), 'utf8'))
-const { http, io } = createBackend({ people, secret })
+export const backend = createBackend({ people, secret })
+const { http, io } = backend
 
 http.listen(Number(port), host, () => {
   console.log(`Listening on http://${host}:${http.address().port}`)

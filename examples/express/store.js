@@ -6,16 +6,17 @@ const newId = () => randomBytes(12).toString('hex')
 const pairOf = (one, other) => [one, other].sort().join()
 
 export class Store {
-  #conversations = new Map() // pair → { id, messages }
+  #conversations = new Map() // pair → id
+  #messages = new Map() // pair → messages, oldest first
   #settings = new Map() // owner,other → entry
 
   /** Keeps a message and returns it with its id, its conversation's id and its times. */
   async addMessage({ sender, recipient, text, attachment, status }) {
+    const conversationId = await this.conversationId(sender, recipient)
     const now = new Date().toISOString()
-    const conversation = await this.conversation(sender, recipient)
     const message = {
       _id: newId(),
-      conversationId: conversation.id,
+      conversationId,
       sender,
       recipient,
       text,
@@ -24,34 +25,39 @@ export class Store {
       createdAt: now,
       updatedAt: now
     }
-    conversation.messages.push(message)
+    this.#of(sender, recipient).push(message)
     return { ...message }
   }
 
   /**
-   * The conversation of two users, made where there is none. Two first messages may come at the
-   * same moment, so nothing may happen between looking and making. In a database that is one
-   * upsert on a unique index over the pair.
+   * The id of the conversation of two users, made where there is none. Two first messages may come
+   * at the same moment, so nothing may happen between looking and making. In a database that is
+   * one upsert on a unique index over the pair.
    */
-  async conversation(one, other) {
+  async conversationId(one, other) {
     const pair = pairOf(one, other)
-    if (!this.#conversations.has(pair)) this.#conversations.set(pair, { id: newId(), messages: [] })
+    if (!this.#conversations.has(pair)) this.#conversations.set(pair, newId())
     return this.#conversations.get(pair)
   }
 
   /** All messages of two users, oldest first. */
   async messagesBetween(one, other) {
-    const conversation = this.#conversations.get(pairOf(one, other))
-    return (conversation?.messages ?? []).map(message => ({ ...message }))
+    return this.#of(one, other).map(message => ({ ...message }))
   }
 
   /** Marks what the reader has received from the other as read. */
   async markRead(reader, other) {
     const now = new Date().toISOString()
-    for (const message of this.#conversations.get(pairOf(reader, other))?.messages ?? []) {
+    for (const message of this.#of(reader, other)) {
       if (message.recipient !== reader || message.status === 'read') continue
       Object.assign(message, { status: 'read', updatedAt: now })
     }
+  }
+
+  #of(one, other) {
+    const pair = pairOf(one, other)
+    if (!this.#messages.has(pair)) this.#messages.set(pair, [])
+    return this.#messages.get(pair)
   }
 
   /** What a user has set for the conversation with another, after these changes. */

@@ -1,0 +1,31 @@
+// Looks its users up in a database before it handles their events, so the first some milliseconds
+// after `connect` are lost (D18). Acknowledges nothing (D13), never upgrades (D16), pings often,
+// and reads and writes from afar.
+import { setTimeout as wait } from 'node:timers/promises'
+import { serve } from '../../../examples/express/events.js'
+import { backend } from '../../../examples/express/server.js'
+
+const LATE_MS = 20
+const { io, users, chat, store } = backend
+
+io.engine.opts.allowUpgrades = false
+io.engine.opts.pingInterval = 400
+io.removeAllListeners('connection')
+io.on('connection', async socket => {
+  socket.use((packet, next) => {
+    if (typeof packet.at(-1) === 'function') packet.pop()
+    next()
+  })
+  await wait(LATE_MS)
+  if (socket.connected) serve(socket, users, chat)
+})
+
+for (const method of ['addMessage', 'messagesBetween', 'markRead', 'changeSettings', 'hasBlocked']) {
+  const near = store[method].bind(store)
+  store[method] = async (...args) => {
+    await wait(Math.random() * 4)
+    const result = await near(...args)
+    await wait(Math.random() * 4)
+    return result
+  }
+}
