@@ -20,7 +20,6 @@ from conformance.backend.processes import (
     shell_process,
 )
 from conformance.backend.target import Target, TargetError
-from conformance.backend.tokens import TokenMint
 from conformance.backend.watch import Backend, Unusable, spent
 from conformance.evidence.journal import Journal, NdjsonFile, Note
 from conformance.evidence.redaction import Redactor
@@ -79,7 +78,9 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
                 process, target = _backend(plan, stack)
                 url = target.url
                 _switch_off(ledger, plan, target)
-                world = _world(plan, target, ledger, journal, redactor)
+                world = World.of(
+                    plan.contract, target, ledger, journal, redactor, plan.patience, plan.seed
+                )
                 stack.callback(world.close)
                 stopped = _judge(plan, world, Backend(world, process))
         except (Unusable, ProcessError) as obstacle:
@@ -157,28 +158,6 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
     for id in target.off:
         if plan.only is None or id in plan.only:
             ledger.switch_off(id, "switched off in the target file")
-
-
-def _world(
-    plan: Plan, target: Target, ledger: Ledger, journal: Journal, redactor: Redactor
-) -> World:
-    from conformance.wire.pacing import Pace
-
-    mint = TokenMint(target)
-    if target.auth.secret:
-        redactor.register("SECRET", target.auth.secret)
-    for user in target.users:
-        redactor.register(f"TOKEN_{user.name}", mint.valid(user))
-    return World(
-        plan.contract,
-        target,
-        mint,
-        ledger,
-        journal,
-        redactor,
-        Pace(patience=plan.patience),
-        plan.seed,
-    )
 
 
 def _judge(plan: Plan, world: World, backend: Backend) -> str | None:

@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,12 +23,22 @@ USAGE_ERROR = 2
 INCOMPLETE = 3
 SUITE_ERROR = 4
 DEFAULT_TARGET = Path("target.toml")
-COMMANDS = ("requirements", "explain")
+COMMANDS = {
+    "requirements": "catalogue",
+    "explain": "catalogue",
+    "init": "adoption",
+    "doctor": "adoption",
+    "replay": "adoption",
+}
+"""The sub-commands and the modules of this folder that run them."""
 
 _EPILOG = """\
 further commands:
   r2c-verify requirements          list what a backend has to keep
   r2c-verify explain ID            tell what one requirement means
+  r2c-verify init [URL]            write a first target file
+  r2c-verify doctor                look whether the target file fits its backend
+  r2c-verify replay FINDING        look whether a finding of the last report still occurs
 
 exit status:
   0 conformant   1 not conformant, or a stale baseline   2 wrong usage or target file
@@ -44,9 +55,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="replace")
     try:
         if arguments and arguments[0] in COMMANDS:
-            from conformance.cli.catalogue import run_command
-
-            return run_command(arguments)
+            module = import_module(f"conformance.cli.{COMMANDS[arguments[0]]}")
+            return int(module.run_command(arguments))
         return _verify(_parser().parse_args(arguments))
     except Wrong as error:
         _complain(str(error))

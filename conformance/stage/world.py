@@ -6,7 +6,7 @@ import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from conformance.backend.target import Target, User
 from conformance.backend.tokens import TokenMint
@@ -67,6 +67,29 @@ class World:
         self._listeners: list[Callable[[Step], None]] = []
         self.http = HttpClient(target.url, pace, self._observe_exchange)
         self.actors = tuple(Actor(self, user) for user in target.users)
+
+    @classmethod
+    def of(
+        cls,
+        contract: Contract,
+        target: Target,
+        ledger: Ledger,
+        journal: Journal,
+        redactor: Redactor,
+        patience: float = 1.0,
+        seed: int = 0,
+    ) -> Self:
+        """The world of a target, with a token for each user; the redactor knows all its secrets.
+
+        Raises TargetError when a token command fails.
+        """
+        mint = TokenMint(target)
+        if target.auth.secret:
+            redactor.register("SECRET", target.auth.secret)
+        for user in target.users:
+            redactor.register(f"TOKEN_{user.name}", mint.valid(user))
+        pace = Pace(patience=patience)
+        return cls(contract, target, mint, ledger, journal, redactor, pace, seed)
 
     def slow_down_to(self, pace: Pace) -> None:
         """Takes the pace that was measured; connections and requests from now on keep to it."""

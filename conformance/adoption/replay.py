@@ -1,0 +1,65 @@
+"""The command `replay`: whether one finding of a report still occurs."""
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+FEWEST = 4
+"""Characters of a fingerprint that have to be given; fewer would fit too many."""
+
+
+class ReplayError(Exception):
+    """The finding cannot be replayed; `str` is one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replayable:
+    """What has to be known to look for a finding again."""
+
+    requirement: str
+    fingerprint: str
+    summary: str
+    seed: int
+    profile: str
+
+
+def find(report: Path, wanted: str) -> Replayable:
+    """The finding of a report whose fingerprint begins as given, or the only one of a requirement.
+
+    Raises ReplayError when there is none, or more than one.
+    """
+    content = _read(report)
+    matches = [
+        Replayable(
+            requirement["id"],
+            finding["fingerprint"],
+            finding["summary"],
+            content["seed"],
+            content["profile"],
+        )
+        for requirement in content["requirements"]
+        for finding in requirement["findings"]
+        if requirement["id"] == wanted.upper()
+        or (len(wanted) >= FEWEST and finding["fingerprint"].startswith(wanted.lower()))
+    ]
+    if not matches:
+        raise ReplayError(
+            f"{report} has no finding {wanted}; name a fingerprint, or a requirement that failed."
+        )
+    if len(matches) > 1:
+        prints = ", ".join(match.fingerprint for match in matches)
+        raise ReplayError(f"{wanted} fits {len(matches)} findings of {report}: {prints}.")
+    return matches[0]
+
+
+def _read(report: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(report.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ReplayError(f"{report}: {error.strerror or 'cannot be read'}.") from None
+    except ValueError:
+        raise ReplayError(f"{report} is no JSON.") from None
+    if not isinstance(content, dict) or not {"seed", "profile", "requirements"} <= content.keys():
+        raise ReplayError(f"{report} is no report of r2c-verify.")
+    return content

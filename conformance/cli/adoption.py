@@ -1,0 +1,162 @@
+"""The commands `init`, `doctor` and `replay`: how a team begins, and comes back to a finding."""
+
+import tempfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from conformance.cli.usage import Parser, Wrong
+
+if TYPE_CHECKING:
+    import argparse
+
+    from conformance.backend.target import Target
+
+TARGET = Path("target.toml")
+REPORT = Path("r2c-report") / "report.json"
+WELL, OCCURS, NOT_WELL = 0, 1, 3
+"""Exit statuses: all is well or gone; the finding still occurs; something is to be mended first."""
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Runs `init`, `doctor` or `replay` and returns the exit status. Raises Wrong."""
+    parser = Parser(prog="r2c-verify")
+    commands = parser.add_subparsers(dest="command", required=True)
+    init = commands.add_parser("init", help="write a first target file")
+    init.add_argument("url", nargs="?", metavar="URL", help="the backend")
+    init.add_argument("--target", type=Path, metavar="FILE", default=TARGET, help="file to write")
+    doctor = commands.add_parser(
+        "doctor",
+        help="look whether a target file fits its backend; each user sends one to themselves",
+    )
+    replay = commands.add_parser("replay", help="look whether a finding still occurs")
+    replay.add_argument("finding", metavar="FINDING", help="its fingerprint, or its requirement")
+    replay.add_argument("--report", type=Path, metavar="FILE", default=REPORT, help="its report")
+    for command in (doctor, replay):
+        command.add_argument("url", nargs="?", metavar="URL", help="the backend")
+        command.add_argument("--target", type=Path, metavar="FILE", help="target file")
+    chosen = parser.parse_args(arguments)
+    return {"init": _init, "doctor": _doctor, "replay": _replay}[chosen.command](chosen)
+
+
+def _init(arguments: "argparse.Namespace") -> int:
+    from conformance.adoption.starter import look_around, target_file
+    from conformance.backend.target import TargetError, checked_url
+
+    try:
+        url = checked_url(arguments.url) if arguments.url is not None else None
+    except TargetError as error:
+        raise Wrong(str(error)) from None
+    text = target_file(look_around(Path(), url))
+    try:
+        with arguments.target.open("x", encoding="utf-8") as file:
+            file.write(text)
+    except FileExistsError:
+        raise Wrong(
+            f"{arguments.target} is there already; remove it, or name another with --target."
+        ) from None
+    except OSError as error:
+        raise Wrong(f"{arguments.target} cannot be written: {error.strerror}.") from None
+    print(  # noqa: T201
+        f"{arguments.target} is written. Put your users in, then: r2c-verify doctor"
+    )
+    return WELL
+
+
+def _target(arguments: "argparse.Namespace") -> "Target":
+    from conformance.backend.target import Target, TargetError, checked_url
+
+    file = arguments.target or TARGET
+    if not file.exists():
+        raise Wrong(f"{file} is not there; `r2c-verify init` writes one.")
+    try:
+        return Target.read(file, checked_url(arguments.url) if arguments.url else None)
+    except TargetError as error:
+        raise Wrong(str(error)) from None
+
+
+def _doctor(arguments: "argparse.Namespace") -> int:
+    from contextlib import ExitStack
+
+    from rich.text import Text
+
+    from conformance.adoption.doctor import examine
+    from conformance.backend.processes import shell_process
+    from conformance.backend.target import TargetError
+    from conformance.backend.watch import Backend
+    from conformance.evidence.journal import Journal
+    from conformance.evidence.printable import printable
+    from conformance.evidence.redaction import Redactor
+    from conformance.judging.findings import Ledger
+    from conformance.reports.terminal import Terminal
+    from conformance.stage.world import World
+    from contract import load
+
+    target = _target(arguments)
+    redactor = Redactor()
+    console = Terminal()
+    well = True
+    with ExitStack() as stack:
+        try:
+            world = World.of(load(), target, Ledger({}), Journal(redactor), redactor)
+        except TargetError as error:
+            raise Wrong(str(error)) from None
+        stack.callback(world.close)
+        process = None
+        if target.start is not None:
+            folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+            process = shell_process(target.start, folder / "backend.log", target.folder)
+            stack.callback(process.stop)
+        for diagnosis in examine(world, Backend(world, process)):
+            well &= diagnosis.well
+            sign = ("✓ ", "green") if diagnosis.well else ("✗ ", "red")
+            line = Text(*sign)
+            line.append(f"{printable(diagnosis.subject)}: ", style="bold")
+            line.append(printable(redactor.text(diagnosis.words)), style="default")
+            console.print(line, soft_wrap=True)
+    return WELL if well else NOT_WELL
+
+
+def _replay(arguments: "argparse.Namespace") -> int:
+    from conformance.adoption.replay import ReplayError, find
+    from conformance.backend.target import TargetError
+    from conformance.profiles import PROFILES
+    from conformance.reports.terminal import LiveProgress, Terminal
+    from conformance.run import Plan, verify
+    from contract import load
+
+    try:
+        finding = find(arguments.report, arguments.finding)
+    except ReplayError as error:
+        raise Wrong(str(error)) from None
+    reference = arguments.target is None and arguments.url is None and not TARGET.exists()
+    target = None if reference else _target(arguments)
+    if target is not None:
+        target = replace(target, off=target.off - {finding.requirement})
+    console = Terminal()
+    with tempfile.TemporaryDirectory() as folder:
+        plan = Plan(
+            contract=load(),
+            target=target,
+            profile=PROFILES[finding.profile],
+            folder=Path(folder),
+            seed=finding.seed,
+            only=frozenset({finding.requirement}),
+        )
+        try:
+            with LiveProgress(console) as progress:
+                report = verify(plan, progress)
+        except TargetError as error:
+            raise Wrong(str(error)) from None
+    found = {f.fingerprint for outcome in report.outcomes for f in outcome.findings}
+    name = f"{finding.requirement} {finding.summary} ({finding.fingerprint})"
+    if finding.fingerprint in found:
+        console.print(f"still occurs: {name}", soft_wrap=True)
+        return OCCURS
+    if report.stopped is not None or not report.judged:
+        reason = report.stopped or report.outcomes[0].reason or ""
+        console.print(f"could not be looked for: {name}: {reason}", soft_wrap=True)
+        return NOT_WELL
+    console.print(f"no longer occurs: {name}", soft_wrap=True)
+    return WELL

@@ -1,0 +1,89 @@
+"""The doctor looks at real servers: the reference server, and target files that do not fit it."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from conformance.adoption.doctor import Diagnosis, examine
+from conformance.backend.target import Target
+from conformance.backend.watch import Backend
+from conformance.evidence.journal import Journal
+from conformance.evidence.redaction import Redactor
+from conformance.judging.findings import Ledger
+from conformance.stage.world import World
+from contract import load
+from reference_server import running
+
+
+@pytest.fixture(scope="module")
+def target() -> Iterator[Target]:
+    with running() as server:
+        users = list(server.users)
+        public = {user.id: user.public_id for user in users}
+        pairs = {
+            tuple(sorted((user.public_id, public[friend])))
+            for user in users
+            for friend in user.friends
+        }
+        yield Target.of(
+            {
+                "target": {"url": server.url},
+                "auth": {"secret": server.secret},
+                "users": [
+                    {"_id": user.id, "userId": user.public_id, "name": user.name} for user in users
+                ],
+                "friends": {"pairs": [list(pair) for pair in pairs]},
+            }
+        )
+
+
+def diagnosed(target: Target) -> list[Diagnosis]:
+    redactor = Redactor()
+    world = World.of(load(), target, Ledger({}), Journal(redactor), redactor, patience=0.2)
+    try:
+        return list(examine(world, Backend(world), patience=0.2))
+    finally:
+        world.close()
+
+
+def ill(target: Target) -> list[tuple[str, str]]:
+    return [(one.subject, one.words) for one in diagnosed(target) if not one.well]
+
+
+def test_a_target_that_fits_is_well(target: Target) -> None:
+    diagnoses = diagnosed(target)
+    assert all(one.well for one in diagnoses)
+    assert {"backend", "latency", "clock", "friends", "user Asha"} <= {d.subject for d in diagnoses}
+
+
+def test_a_backend_that_does_not_answer_is_all_there_is_to_say(target: Target) -> None:
+    ((subject, words),) = ill(replace(target, url="http://127.0.0.1:9"))
+    assert subject == "backend"
+    assert "start the backend" in words
+
+
+def test_a_wrong_secret_is_named(target: Target) -> None:
+    ((_, words),) = ill(replace(target, auth=replace(target.auth, secret="x" * 32)))
+    assert "check [auth]" in words
+
+
+def test_users_who_do_not_exist_are_named(target: Target) -> None:
+    users = list(target.users)
+    users[3] = replace(users[3], id="f" * 24)
+    users[4] = replace(users[4], public_id="R2C0")
+    found = dict(ill(replace(target, users=tuple(users), friends=frozenset())))
+    assert "token is refused" in found["user Diego"]
+    assert "no user has the userId R2C0" in found["user Élodie"]
+
+
+def test_friends_who_are_none_are_named(target: Target) -> None:
+    one, other = next(pair for pair in target.pairs() if not target.are_friends(*pair))
+    ((subject, words),) = ill(replace(target, friends=frozenset({frozenset({one.id, other.id})})))
+    assert subject == "friends"
+    assert "does not hear" in words
+
+
+def test_a_target_without_friends_is_told_to_add_some(target: Target) -> None:
+    ((_, words),) = ill(replace(target, friends=None))
+    assert "add [friends] pairs" in words
