@@ -167,14 +167,12 @@ def attack(
     try:
         connection = stage.try_to_connect(attacker, transport)
     except NotConnected as error:
-        stage.need(
+        stage.condemn(
             "ALL-04",
-            False,
             f"After {before} the backend takes no new connection",
             "a connection for a valid token",
             str(error),
         )
-        return
     notice = json.dumps(["typing", {"recipientId": line.sender.id}])
     since = line.socket.mark()
     try:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 
 from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
@@ -266,6 +266,17 @@ class Stage:
         """Like `check`, and ends the scenario where it does not hold. Raises Blocked."""
         if not self.check(requirement, holds, summary, *args, **kwargs):
             raise Blocked(f"{summary} ({requirement})")
+
+    def condemn(
+        self, requirement: str, summary: str, expected: Any = "", observed: Any = ""
+    ) -> NoReturn:
+        """Enters at once that the backend, or a part of it, did not survive what was sent, where
+        surviving is what the requirement asks for. Raises Blocked.
+        """
+        self.judged.add(requirement)
+        judgement = Judgement(requirement, False, summary, shown(expected), shown(observed))
+        self.world.enter(judgement, self.evidence[-LONGEST_EVIDENCE:])
+        raise Blocked(f"{summary} ({requirement})")
 
     def answered(
         self,

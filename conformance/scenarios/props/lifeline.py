@@ -1,7 +1,7 @@
 """Shows after anything hostile that a backend still serves everyone."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from conformance.evidence.steps import Step
 from conformance.judging import messages
@@ -70,14 +70,13 @@ class Lifeline:
             same = not self.revive(after) and same
             body = {"recipientId": self.recipient.id, "text": self._stage.text("still there")}
             if self.reaches("sendMessage", Payload("", (body,)), "receiveMessage", says(body)):
-                self._judge(True, "")
+                self._stage.check(self._requirement, True, "")
                 return same
             self._witness_is_there(after)
             lost += not self.socket.closed
             if lost > 1:  # Once may be a new connection whose handlers came late (D18).
-                self._judge(False, f"After {after} an open connection is no longer served")
-        self._judge(False, f"After {after} its sender is disconnected again and again")
-        return False
+                self._condemn(f"After {after} an open connection is no longer served")
+        self._condemn(f"After {after} its sender is disconnected again and again")
 
     def reaches(
         self, event: str, payload: Payload, heard: str, where: Callable[[tuple[Any, ...]], bool]
@@ -103,8 +102,7 @@ class Lifeline:
 
     def _witness_is_there(self, after: str) -> None:
         if self.witness.closed:
-            self._judge(
-                False,
+            self._condemn(
                 f"After {after} the connections of others end",
                 self.witness.close_reason,
             )
@@ -113,13 +111,12 @@ class Lifeline:
         try:
             self.sockets.append(self._stage.try_to_connect(self.sender))
         except NotConnected as error:
-            self._judge(False, f"After {after} the backend takes no new connection", error)
+            self._condemn(f"After {after} the backend takes no new connection", error)
         self.socket.rest(self._stage.pace.breath)
 
-    def _judge(self, holds: bool, summary: str, observed: Any = "") -> None:
-        self._stage.need(
+    def _condemn(self, summary: str, observed: Any = "") -> NoReturn:
+        self._stage.condemn(
             self._requirement,
-            holds,
             summary,
             "everyone is served: the sender, who may have to reconnect, and all others",
             str(observed),
