@@ -76,7 +76,7 @@ class Lifeline:
             lost += not self.socket.closed
             if lost > 1:  # Once may be a new connection whose handlers came late (D18).
                 self._condemn(f"After {after} an open connection is no longer served")
-        self._condemn(f"After {after} its sender is disconnected again and again")
+        return self._condemn(f"After {after} its sender is disconnected again and again")
 
     def reaches(
         self, event: str, payload: Payload, heard: str, where: Callable[[tuple[Any, ...]], bool]
