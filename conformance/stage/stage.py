@@ -225,7 +225,12 @@ class Stage:
             return deed()
 
         with ThreadPoolExecutor(len(deeds)) as pool:
-            return list(pool.map(one, deeds))
+            try:
+                return list(pool.map(one, deeds))
+            except BaseException:
+                # Interrupted before all had come: those who are there would wait for ever.
+                start.abort()
+                raise
 
     def check(
         self,

@@ -1,0 +1,81 @@
+"""What a scenario has in hand keeps its word when things go wrong."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from conformance.backend.target import Target
+from conformance.backend.tokens import TokenMint
+from conformance.evidence.journal import Journal
+from conformance.evidence.redaction import Redactor
+from conformance.judging.findings import Ledger
+from conformance.stage.stage import Stage
+from conformance.stage.world import World
+from conformance.wire.pacing import Pace
+from contract import load
+
+
+@pytest.fixture
+def stage(nothing_listens):
+    users = [
+        {"_id": f"60d0fe4f5311236168a109c{digit}", "userId": f"R2C00{digit}", "name": name}
+        for digit, name in ((1, "Asha"), (2, "Ben"), (3, "Cara"))
+    ]
+    target = Target.of(
+        {"target": {"url": nothing_listens}, "auth": {"secret": "s" * 32}, "users": users}
+    )
+    contract = load()
+    journal = Journal(lambda data: data)
+    ledger = Ledger(contract.requirements)
+    world = World(contract, target, TokenMint(target), ledger, journal, Redactor(), Pace(), 7)
+    yield Stage(world, "test")
+    world.close()
+
+
+def test_deeds_done_together_meet_and_come_back_in_order(stage):
+    meeting = threading.Barrier(3, timeout=5)
+    deeds = [lambda name=name: (meeting.wait(), name)[1] for name in "abc"]
+    assert stage.together(*deeds) == ["a", "b", "c"]
+
+
+def test_a_deed_that_fails_fails_all_and_leaves_nobody_waiting(stage):
+    def fail() -> str:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError):
+        stage.together(fail, lambda: "b")
+
+
+def test_a_preparation_that_fails_leaves_nobody_waiting(stage):
+    def fail() -> None:
+        raise KeyError("x")
+
+    with pytest.raises((KeyError, threading.BrokenBarrierError)):
+        stage.together(lambda: "a", lambda: "b", before=fail)
+
+
+def test_an_interrupt_before_all_have_come_leaves_nobody_waiting(stage, monkeypatch):
+    submit = ThreadPoolExecutor.submit
+    submitted = []
+
+    def interrupted(pool, *arguments, **named):
+        if submitted:
+            raise KeyboardInterrupt
+        submitted.append(1)
+        return submit(pool, *arguments, **named)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
+    caught = []
+
+    def run() -> None:
+        try:
+            stage.together(lambda: "a", lambda: "b")
+        except KeyboardInterrupt as interrupt:
+            caught.append(interrupt)
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    thread.join(5)
+    assert caught
+    assert not thread.is_alive()
