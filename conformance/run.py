@@ -20,7 +20,6 @@ from conformance.backend.processes import (
     shell_process,
 )
 from conformance.backend.target import Target, TargetError
-from conformance.backend.watch import Backend, Unusable, spent
 from conformance.evidence.journal import Journal, NdjsonFile, Note
 from conformance.evidence.redaction import Redactor
 from conformance.fuzzing import fuzz
@@ -29,6 +28,7 @@ from conformance.profiles import Profile
 from conformance.reports.report import Report
 from conformance.stage.plugin import ScenarioPlugin, run_scenarios
 from conformance.stage.stage import Stage
+from conformance.stage.watch import Backend, Unusable, spent
 from conformance.stage.world import World
 from contract import Contract, Requirement
 

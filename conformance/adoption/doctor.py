@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import get_args
 
-from conformance.backend.watch import Backend, Unusable
+from conformance.stage.watch import Backend, Unusable
 from conformance.stage.world import Actor, World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace

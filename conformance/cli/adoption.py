@@ -84,12 +84,12 @@ def _doctor(arguments: "argparse.Namespace") -> int:
     from conformance.adoption.doctor import examine
     from conformance.backend.processes import shell_process
     from conformance.backend.target import TargetError
-    from conformance.backend.watch import Backend
     from conformance.evidence.journal import Journal
     from conformance.evidence.printable import printable
     from conformance.evidence.redaction import Redactor
     from conformance.judging.findings import Ledger
     from conformance.reports.terminal import Terminal
+    from conformance.stage.watch import Backend
     from conformance.stage.world import World
     from contract import load
 

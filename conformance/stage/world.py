@@ -32,7 +32,7 @@ from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Connection, Received, Transport
 from contract import Contract
 
-LAST_STIMULI = 8
+LAST_STEPS = 8
 """How many of the last stimuli are named when the backend dies."""
 
 
@@ -59,7 +59,7 @@ class World:
         self.seed = seed
         self.pace = pace
         self.undocumented_events: set[str] = set()
-        self.last_stimuli: deque[str] = deque(maxlen=LAST_STIMULI)
+        self.last_steps: deque[Step] = deque(maxlen=LAST_STEPS)
         self._reachable = True
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
@@ -140,7 +140,7 @@ class World:
                 self._reachable = step.exchange.error != NOBODY_LISTENS
             if self._reachable:
                 # What comes after a death must not crowd out what came before it.
-                self.last_stimuli.append(self.redactor.text(step.line()))
+                self.last_steps.append(step)
             listeners = list(self._listeners)
         if step.exchange is None:
             # An exchange has a note of its own, with what came of it.

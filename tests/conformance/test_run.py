@@ -23,7 +23,6 @@ import pytest
 import tomli_w
 
 from conformance import run as running
-from conformance.backend import watch as backend
 from conformance.backend.processes import reference_server
 from conformance.backend.target import Target, TargetError
 from conformance.judging.findings import Outcome, Status, Verdict
@@ -31,6 +30,7 @@ from conformance.profiles import Profile
 from conformance.reports.files import as_json, write_reports
 from conformance.reports.report import Report
 from conformance.run import Plan, verify
+from conformance.stage import watch as backend
 from contract import load
 
 from .conftest import answer, answering, read_request

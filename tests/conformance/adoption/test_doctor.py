@@ -7,10 +7,10 @@ import pytest
 
 from conformance.adoption.doctor import Diagnosis, examine
 from conformance.backend.target import Target
-from conformance.backend.watch import Backend
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger
+from conformance.stage.watch import Backend
 from conformance.stage.world import World
 from contract import load
 from reference_server import running

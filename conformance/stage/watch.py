@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from conformance.backend.processes import BackendProcess, ProcessError
@@ -49,14 +50,14 @@ class Backend:
         """
         world = self._world
         first = self._ask()
-        if first.status is None and self._process is not None:
+        if self._is_absent(first) and self._process is not None:
             try:
                 self._process.start(self._ready)
             except ProcessError as error:
                 raise Unusable(str(error)) from None
             first = self._ask()
-        if first.status is None:
-            why = shortened(first.error or "no answer")
+        if self._is_absent(first):
+            why = shortened(first.error or f"a proxy answers {first.status}")
             raise Unusable(
                 f"nothing usable answers at {world.target.url} ({why}); start the backend, "
                 "correct the URL, or set [process] start"
@@ -86,12 +87,12 @@ class Backend:
         """
         if self.gone is not None:
             return False
+        steps = list(self._world.last_steps)
         if (problem := self._problem()) is None:
             self._world.enter(Judgement("ALL-05", True))
             return True
-        stimuli = list(self._world.last_stimuli)
         deadline = time.monotonic() + GRACE
-        refused = "refused" in problem
+        refused = problem.is_absence
         while problem is not None and time.monotonic() < deadline:
             threading.Event().wait(LOOK_AGAIN)
             problem = self._problem()
@@ -104,13 +105,14 @@ class Backend:
                 False,
                 "The backend stops answering during the run",
                 "a process that survives whatever is sent",
-                f"{problem or 'it was away for a moment'}; sent just before, the last one last: "
-                + " | ".join(stimuli),
-            )
+                f"{problem.words if problem else 'it was away for a moment'}; sent just before, "
+                "the last one last: " + " | ".join(step.line() for step in steps),
+            ),
+            steps,
         )
         if problem is None:
             return True
-        return self._revived(problem)
+        return self._revived(problem.words)
 
     def _revived(self, problem: str) -> bool:
         if self._process is None:
@@ -127,6 +129,10 @@ class Backend:
         self._world.journal.note("backend-restarted")
         return True
 
+    @staticmethod
+    def _is_absent(answer: Exchange) -> bool:
+        return answer.status is None or answer.status in NOT_YET
+
     def _ready(self) -> bool:
         """Whether a backend that is being started answers, and no proxy in its place.
 
@@ -137,10 +143,16 @@ class Backend:
         status = self._world.http.send("GET", "/").status
         return status is not None and status not in NOT_YET
 
-    def _problem(self) -> str | None:
-        return self._refusal() or self._ask().error
+    def _problem(self) -> "_Problem | None":
+        """Why the backend does not answer; None while it does."""
+        if (refusal := self._refusal()) is not None:
+            return refusal
+        answer = self._ask()
+        if answer.status in NOT_YET:
+            return _Problem(f"a proxy answers {answer.status} in its place", is_absence=True)
+        return _Problem(answer.error, is_absence=False) if answer.error else None
 
-    def _refusal(self) -> str | None:
+    def _refusal(self) -> "_Problem | None":
         """Why a new TCP connection cannot be had. An old one says nothing about the listener."""
         parts = urlsplit(self._world.target.url)
         port = parts.port or (443 if parts.scheme == "https" else 80)
@@ -148,14 +160,23 @@ class Backend:
             with deadlines.within(self._world.pace.answer):
                 deadlines.dial(parts.hostname or "", port, tls=False).close()
         except ConnectionRefusedError:
-            return "connection refused"
+            return _Problem("connection refused", is_absence=True)
         except OSError as error:
-            return str(error)
+            return _Problem(str(error), is_absence=False)
         return None
 
     def _ask(self, index: int = 0) -> Exchange:
         actors = self._world.actors
         return actors[index].read(actors[(index + 1) % len(actors)])
+
+
+@dataclass(frozen=True, slots=True)
+class _Problem:
+    """Why a backend does not answer."""
+
+    words: str
+    is_absence: bool
+    """Whether nobody is there, rather than somebody who is slow."""
 
 
 def spent(seconds: float) -> Callable[[], bool]:
