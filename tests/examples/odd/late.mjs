@@ -1,6 +1,6 @@
 // Looks its users up in a database before it handles their events, so the first some milliseconds
 // after `connect` are lost (D18). Acknowledges nothing (D13), never upgrades (D16), pings often,
-// and reads and writes from afar.
+// and its database and what brings its events to the sockets are far away.
 import { setTimeout as wait } from 'node:timers/promises'
 import { serve } from '../../../examples/express/events.js'
 import { backend } from '../../../examples/express/server.js'
@@ -28,4 +28,10 @@ for (const method of ['addMessage', 'messagesBetween', 'markRead', 'changeSettin
     await wait(Math.random() * 4)
     return result
   }
+}
+
+const { tell } = chat
+let line = Promise.resolve()
+chat.tell = (...event) => {
+  line = line.then(() => wait(Math.random() * 6)).then(() => tell(...event))
 }

@@ -1,5 +1,5 @@
 // Knows one socket per user: the newest one (D15). An older one stays open and hears nothing; when
-// the newest leaves, its user is gone.
+// the newest leaves, its user is gone. Takes white space for a text and trims it (D5).
 import { backend } from '../../../examples/express/server.js'
 
 const { io, chat } = backend
@@ -18,3 +18,7 @@ chat.leave = (user, socketId) => {
   sockets.delete(user.id)
   chat.tellFriends(user, { isOnline: false, lastSeen: new Date().toISOString() })
 }
+
+const { send } = chat
+chat.send = (sender, recipient, message) =>
+  send.call(chat, sender, recipient, { ...message, text: message.text.trim() })
