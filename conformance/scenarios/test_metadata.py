@@ -83,13 +83,28 @@ def _settings(entry: Body) -> dict[str, Any]:
     return {field: entry.get(field) for field in FIELDS}
 
 
+@requirement("META-02")
+def test_settings_are_stored(stage: Stage) -> None:
+    """An answer that only repeats the body shows nothing."""
+    owner, other, third = acquainted(stage, 3)
+    settings = Settings(stage, owner, other)
+    try:
+        if settings.readable:
+            _judge_storage(stage, settings)
+        elif settings.shows_blocking(third):
+            # It was set and taken back, and both had their effect. No client can see the others.
+            stage.check("META-02", True, "")
+        else:
+            stage.untestable("META-02", UNSEEN)
+    finally:
+        settings.reset()
+
+
 @requirement("META-03", "META-09")
 def test_a_partial_body_changes_what_it_names(stage: Stage) -> None:
     owner, other = acquainted(stage)
     settings = Settings(stage, owner, other)
     try:
-        if settings.readable:
-            _judge_storage(stage, settings)
         for body in (
             {"isPinned": False},
             {"isFavorite": False},
@@ -259,6 +274,18 @@ def test_settings_belong_to_one_user_and_one_conversation(stage: Stage) -> None:
                     str(_settings(before)),
                     after,
                 )
+        elif mine.shows_blocking(third):
+            mine.store(isBlocked=True)
+            theirs.store(**quiet)
+            elsewhere.store(**quiet)
+            stage.check(
+                "META-05",
+                not mine.arrives(third),
+                "A block is taken back when others set something",
+                "no receiveMessage from the blocked user",
+            )
+        else:
+            stage.untestable("META-05", UNSEEN)
     finally:
         for settings in (mine, theirs, elsewhere):
             settings.reset()

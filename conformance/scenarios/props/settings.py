@@ -114,23 +114,26 @@ class Settings:
             deed(PLAIN | {"customRingtone": "after"})
             after = self.read(isBlocked=False)
             return set(differing(after, {name: before.get(name) for name in FIELDS}))
-        if self._blocking_seen is None:
-            self._blocking_seen = self._blocking_is_seen(third)
-        if not self._blocking_seen:
+        if not self.shows_blocking(third):
             return None
         self.store()
         deed(PLAIN | {"isBlocked": True})
-        return set() if self._arrives(third) else {"isBlocked"}
+        return set() if self.arrives(third) else {"isBlocked"}
 
-    def _blocking_is_seen(self, third: Actor) -> bool:
-        try:
-            self.store(isBlocked=True)
-            hidden = not self._arrives(third)
-        finally:
-            self.store()
-        return hidden and self._arrives(third)
+    def shows_blocking(self, third: Actor) -> bool:
+        """Whether what is set for isBlocked can be seen by what is delivered. `third` is another
+        user, as in `changed_by`. Leaves nothing set where it was not known before.
+        """
+        if self._blocking_seen is None:
+            try:
+                self.store(isBlocked=True)
+                hidden = not self.arrives(third)
+            finally:
+                self.store()
+            self._blocking_seen = hidden and self.arrives(third)
+        return self._blocking_seen
 
-    def _arrives(self, third: Actor) -> bool:
+    def arrives(self, third: Actor) -> bool:
         """Whether the owner's socket gets a message of the other's, behind which one of the third
         user's arrives.
         """

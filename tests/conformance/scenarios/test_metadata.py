@@ -1,0 +1,55 @@
+"""Settings that nobody can see are not said to be stored."""
+
+from dataclasses import replace
+
+import pytest
+
+from contract import load
+from reference_server import store
+from reference_server.store import Store
+from tests.mutants.patching import Patch
+from tests.mutants.registry import Mutant
+from tests.mutants.runner import run
+from tests.mutants.trial import Result, Trial, warm_up
+
+
+def nothing_is_stored(patch: Patch) -> None:
+    """Every update is answered as if all were stored, and forgotten."""
+
+    async def change_settings(self, owner, other, changes):
+        empty = await original(self, owner, other, {})
+        return replace(empty, **{store._SETTING_FIELDS[k]: v for k, v in changes.items()})
+
+    original = patch(Store, change_settings)
+
+
+def each_body_is_all_there_is(patch: Patch) -> None:
+    """What a body does not name is set to nothing, so no partial body shows the rest."""
+    nothing = {"isPinned": False, "isBlocked": False, "isFavorite": False, "customRingtone": None}
+
+    async def change_settings(self, owner, other, changes):
+        return await original(self, owner, other, nothing | dict(changes))
+
+    original = patch(Store, change_settings)
+
+
+def outcome(way, id: str) -> Result:
+    contract = load()
+    warm_up(contract)
+    backend = Mutant(way.__name__, id, None, "rest", False, way.__doc__ or "", way)
+    trial = Trial(backend, id, fuzzing=False)
+    return run([trial], contract, 1)[trial]
+
+
+@pytest.mark.parametrize("id", ["META-02", "META-05"])
+def test_a_backend_that_stores_nothing_does_not_pass(id):
+    result = outcome(nothing_is_stored, id)
+    assert result.problem is None
+    assert result.statuses[id] == "untestable"
+    assert "cannot be seen" in result.reasons[id]
+
+
+@pytest.mark.parametrize("id", ["META-02", "META-05"])
+def test_a_backend_whose_settings_show_in_what_it_delivers_passes(id):
+    result = outcome(each_body_is_all_there_is, id)
+    assert (result.problem, result.statuses[id]) == (None, "passed")
