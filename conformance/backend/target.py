@@ -231,6 +231,7 @@ def _users(entries: object) -> tuple[User, ...]:
     for what, values in (
         ("_id", [user.id for user in users]),
         ("userId", [user.public_id for user in users]),
+        ("name", [user.name for user in users]),  # by which reports and reproducers tell them
     ):
         if twice := next((value for value in values if values.count(value) > 1), None):
             raise TargetError(f"[[users]] has the {what} {twice} twice.")

@@ -32,6 +32,11 @@ def variable(name: str) -> str:
     return word if re.match(r"[A-Z_]", word) else f"_{word}"
 
 
+def name_of_token(user: str) -> str:
+    """The name under which a user's valid token is registered."""
+    return f"token {user}"
+
+
 class Redactor:
     """Replaces secrets in text, bytes and nested data. Safe from any thread."""
 
@@ -39,6 +44,7 @@ class Redactor:
         """`secrets`: name to secret, as for `register`."""
         self._lock = threading.Lock()
         self._placeholders: dict[str, str] = {}  # secret -> "$NAME"
+        self._of_name: dict[str, str] = {}  # name as it was given -> "$NAME"
         self._rules: tuple[tuple[str, re.Pattern[str] | None, str], ...] = ()
         for name, secret in (secrets or {}).items():
             self.register(name, secret)
@@ -52,14 +58,19 @@ class Redactor:
         word = variable(name)
         with self._lock:
             if secret in self._placeholders:
-                return self._placeholders[secret]
+                return self._of_name.setdefault(name, self._placeholders[secret])
             taken = set(self._placeholders.values())
             numbers = (f"${word}" if n == 1 else f"${word}_{n}" for n in range(1, len(taken) + 2))
             placeholder = next(one for one in numbers if one not in taken)
             if secret:
                 self._placeholders[secret] = placeholder
                 self._rules = self._all_rules()
-            return placeholder
+            return self._of_name.setdefault(name, placeholder) if secret else placeholder
+
+    def placeholder(self, name: str) -> str:
+        """What stands for the first secret of this name; for an unknown name, its variable."""
+        with self._lock:
+            return self._of_name.get(name, f"${variable(name)}")
 
     @property
     def secrets(self) -> dict[str, str]:

@@ -12,7 +12,8 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from conformance.evidence.redaction import Redactor, variable
+from conformance.evidence.printable import one_line
+from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.steps import Step, origin_and_target
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Transport
@@ -21,9 +22,6 @@ SENT_ANYWAY = frozenset(
     {"accept", "accept-encoding", "connection", "content-length", "host", "user-agent"}
 )
 """Headers that curl sets itself, or that change nothing."""
-
-LONGEST_ARGUMENT = 100_000
-"""Bytes of a body that still go on the command line; Linux allows 128 KiB for one argument."""
 
 LONG = 4096
 """Bytes from which on a body is searched for repetitions, so that a megabyte stays one line."""
@@ -219,7 +217,8 @@ class _Script:
         elif step.kind == "connect":
             self._connect(step)
         elif step.kind == "received":
-            self.lines.append(f"// {self._redactor.text(step.line())}".replace("\n", " "))
+            # The backend's words: a line break of any kind (U+2028 too) would end the comment.
+            self.lines.append(f"// {one_line(self._redactor.text(step.line()))}")
         else:
             self.lines += [f"{self._action(step)};", "await pause();"]
 
@@ -227,9 +226,10 @@ class _Script:
         actor = step.actor or "nobody"
         slug = re.sub(r"[^a-z0-9]+", "_", actor.lower()).strip("_")
         self._count += 1
-        socket = f"{slug or 'user'}{self._count}"
+        socket = f"{slug if slug[:1].isalpha() else f'user{slug}'}_{self._count}"
         self._sockets[actor] = socket
-        token = f"${variable(f'token {actor}')}" if step.token is None else step.token
+        own = self._redactor.placeholder(name_of_token(actor))
+        token = own if step.token is None else step.token
         self.lines.append(
             f"const {socket} = await open({js(actor)}, {self._string(token)},"
             f" {TRANSPORTS[step.transport]});"

@@ -11,7 +11,7 @@ from typing import Any, Self
 from conformance.backend.target import Target, User
 from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal, body_text
-from conformance.evidence.redaction import Redactor
+from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import reproduction
 from conformance.evidence.steps import Step
 from conformance.judging.findings import Finding, Ledger
@@ -87,7 +87,7 @@ class World:
         if target.auth.secret:
             redactor.register("SECRET", target.auth.secret)
         for user in target.users:
-            redactor.register(f"TOKEN_{user.name}", mint.valid(user))
+            redactor.register(name_of_token(user.name), mint.valid(user))
         pace = Pace(patience=patience)
         return cls(contract, target, mint, ledger, journal, redactor, pace, seed)
 

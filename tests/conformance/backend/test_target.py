@@ -150,6 +150,10 @@ WRONG = {
         {"users": [ASHA, BEN, CARA | {"_id": ASHA["_id"].lower()}]},
         "[[users]] has the _id 60d0fe4f5311236168a109ca twice.",
     ),
+    "the same name twice": (
+        {"users": [ASHA, BEN, CARA | {"name": "Ben"}]},
+        "[[users]] has the name Ben twice.",
+    ),
     "the same public id twice": (
         {"users": [ASHA, BEN, CARA | {"userId": "R2C001"}]},
         "[[users]] has the userId R2C001 twice.",

@@ -3,6 +3,7 @@
 import http.server
 import json
 import os
+import re
 import shutil
 import subprocess
 import threading
@@ -14,7 +15,7 @@ import pytest
 import socketio
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from conformance.evidence.redaction import Redactor
+from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import curl_line, js, reproduction, socket_snippet
 from conformance.evidence.steps import Step
 from conformance.wire.http import Exchange, HttpClient
@@ -317,6 +318,41 @@ def test_the_script_is_valid_javascript_whatever_is_in_it(redactor, tmp_path):
     )  # fmt: skip
     (tmp_path / "odd.js").write_text(script, encoding="utf-8")
     subprocess.run(["node", "--check", "odd.js"], cwd=tmp_path, check=True, capture_output=True)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r", "\r\n", "\u2028", "\u2029", "\x85", "\x00", "\ud800"])
+def test_what_came_from_the_backend_stays_in_its_comment(redactor, end):
+    told = f"x{end}process.exit(1);{end}"
+    steps = [
+        Step.of_received("Asha", Received(told, ({"text": told},), 0, 0, 0)),
+        Step.of_connect("Asha", "websocket"),
+    ]
+    before, after = (socket_snippet(part, "http://h", redactor) for part in (steps, steps[1:]))
+    lines = re.split("[\n\r\u2028\u2029]", before)
+    (comment,) = [line for line in lines if "process.exit(1)" in line]
+    assert comment.startswith("  // Asha: gets ")
+    assert [line for line in lines if line != comment] == after.split("\n")
+    before.encode()
+
+
+def test_each_user_connects_with_the_variable_that_stands_for_the_own_token():
+    redactor = Redactor()
+    for user, token in [
+        ("\u00c1sha", "first-token"),
+        ("Asha", "other-token"),
+        ("7", "other-token"),
+    ]:
+        redactor.register(name_of_token(user), token)
+    users = ("\u00c1sha", "Asha", "7", "Nobody")
+    steps = [Step.of_connect(user, "websocket") for user in users]
+    script = socket_snippet(steps, "http://h", redactor)
+    assert re.findall(r'await open\("([^"]+)", process.env.(\w+),', script) == [
+        ("\\u00c1sha", "TOKEN_ASHA"),
+        ("Asha", "TOKEN_ASHA_2"),
+        ("7", "TOKEN_ASHA_2"),
+        ("Nobody", "TOKEN_NOBODY"),
+    ]
+    assert all(name.isidentifier() for name in re.findall(r"const (\S+) = await open", script))
 
 
 def test_javascript_values():
