@@ -53,6 +53,7 @@ def refused(stage: Stage, actor: Actor, other: Actor) -> Iterator[Credentials]:
             stage.untestable(requirement, reason)
     valid = actor.token
     pair = base64.b64encode(f"{actor.name}:{valid}".encode()).decode()
+    stage.world.redactor.register(f"Basic pair of {actor.name}", pair)
     yield Credentials("AUTH-06", "the token as the password of the scheme Basic", f"Basic {pair}")
     for scheme in ("Basic", "Token", "JWT"):
         name = f"a valid token under the scheme {scheme}"
