@@ -6,7 +6,6 @@ import shlex
 import time
 import warnings
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,17 +31,6 @@ HUGE = 12_000
 
 class NoToken(Exception):
     """A kind of token cannot be made for this target; `str(error)` says what to add."""
-
-
-@dataclass(frozen=True, slots=True)
-class BrokenToken:
-    """A token that a backend has to refuse."""
-
-    requirement: str
-    """The requirement it breaks over HTTP."""
-    name: str
-    """For reports, such as `expired`."""
-    value: str = field(repr=False)
 
 
 class TokenMint:

@@ -216,10 +216,6 @@ def test_a_token_of_an_unknown_user_needs_a_way_to_make_one():
         TokenMint(target).nobody(target.users[0])
 
 
-def test_a_broken_token_does_not_show_when_it_is_printed():
-    assert "a.b.c" not in repr(tokens.BrokenToken("AUTH-02", "two parts", "a.b.c"))
-
-
 # Token commands
 
 
