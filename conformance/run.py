@@ -6,11 +6,12 @@ import signal
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
+from typing import Any, Self
 
 from conformance.backend.processes import (
     BackendProcess,
@@ -22,10 +23,11 @@ from conformance.backend.processes import (
 from conformance.backend.target import Target, TargetError
 from conformance.evidence.journal import Journal, NdjsonFile, Note
 from conformance.evidence.redaction import Redactor
-from conformance.fuzzing import fuzz
+from conformance.fuzzing import Tally, fuzz
 from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
 from conformance.reports.report import Report
+from conformance.scenarios import FOLDER
 from conformance.stage.plugin import ScenarioPlugin, run_scenarios
 from conformance.stage.stage import Stage
 from conformance.stage.watch import Backend, Unusable, spent
@@ -60,7 +62,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     `listen` hears every note of the journal. Raises TargetError for a target that cannot be used,
     and OSError when the folder cannot be written.
     """
-    with contextlib.ExitStack() as stack:
+    with _Interrupts() as interrupts, contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
         redactor = Redactor()
         journal = Journal(redactor)
@@ -68,21 +70,23 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         stack.callback(events.close)
         journal.listen(events)
         journal.listen(listen)
-        ledger = Ledger(selected(plan), lambda finding: _note_finding(journal, finding))
+        ledger = Ledger(
+            selected(plan), lambda finding: _note_finding(journal, finding), redactor.text
+        )
         world: World | None = None
         stopped: str | None = None
         fault = False
+        tally = Tally()
         url = plan.target.url if plan.target else "the reference server"
         try:
-            with _terminable():
-                process, target = _backend(plan, stack)
-                url = target.url
-                _switch_off(ledger, plan, target)
-                world = World.of(
-                    plan.contract, target, ledger, journal, redactor, plan.patience, plan.seed
-                )
-                stack.callback(world.close)
-                stopped = _judge(plan, world, Backend(world, process))
+            process, target = _backend(plan, stack, redactor)
+            url = target.url
+            _switch_off(ledger, plan, target)
+            world = World.of(
+                plan.contract, target, ledger, journal, redactor, plan.patience, plan.seed
+            )
+            stack.callback(world.close)
+            stopped = _judge(plan, world, Backend(world, process), tally)
         except (Unusable, ProcessError) as obstacle:
             stopped = str(obstacle)
         except KeyboardInterrupt:
@@ -96,7 +100,9 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             fault = True
             for id in ledger.unreached():
                 ledger.error(id, stopped)
+        interrupts.ignore()
         if stopped is not None:
+            stopped = redactor.text(stopped)
             for id in ledger.unreached():
                 ledger.untestable(id, stopped)
         report = Report(
@@ -109,6 +115,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             duration_s=time.monotonic() - clock,
             outcomes=ledger.outcomes(),
             undocumented_events=tuple(sorted(world.undocumented_events)) if world else (),
+            fuzzed=tally.cases,
+            fuzzed_all=tally.complete,
             stopped=stopped,
             fault=fault,
         )
@@ -139,7 +147,9 @@ def new_seed() -> int:
     return secrets.randbelow(1_000_000)
 
 
-def _backend(plan: Plan, stack: contextlib.ExitStack) -> tuple[BackendProcess | None, Target]:
+def _backend(
+    plan: Plan, stack: contextlib.ExitStack, redactor: Redactor
+) -> tuple[BackendProcess | None, Target]:
     if plan.target is None:
         process, target = reference_server(plan.folder)
         stack.callback(process.stop)
@@ -150,8 +160,15 @@ def _backend(plan: Plan, stack: contextlib.ExitStack) -> tuple[BackendProcess | 
         return None, plan.target
     log = plan.folder / "backend.log"
     process = shell_process(plan.target.start, log, plan.target.folder)
+    stack.callback(_redact_log, log, redactor)
     stack.callback(process.stop)
     return process, plan.target
+
+
+def _redact_log(log: Path, redactor: Redactor) -> None:
+    """A backend may log the tokens it is sent; its log goes where the reports go."""
+    with contextlib.suppress(OSError):
+        log.write_bytes(redactor.data(log.read_bytes()))
 
 
 def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
@@ -160,8 +177,8 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
             ledger.switch_off(id, "switched off in the target file")
 
 
-def _judge(plan: Plan, world: World, backend: Backend) -> str | None:
-    """Scenarios, then fuzzing; returns why the run ended early."""
+def _judge(plan: Plan, world: World, backend: Backend, tally: Tally) -> str | None:
+    """Scenarios, then fuzzing, which is added to the tally; returns why the run ended early."""
     over = spent(plan.profile.whole_s)
     world.slow_down_to(backend.begin(plan.patience))
     world.journal.note(
@@ -173,9 +190,9 @@ def _judge(plan: Plan, world: World, backend: Backend) -> str | None:
         latency_ms=round(world.pace.median * 1000, 2),
     )
     plugin = _Scenarios(world, backend, over, plan.profile)
-    run_scenarios(plugin)
+    run_scenarios(plugin, FOLDER)
     if plugin.stop is None:
-        fuzz(world, plan.profile, backend.lives)
+        tally.add(fuzz(world, plan.profile, backend.lives))
         backend.lives()
     return plugin.stop or backend.gone
 
@@ -202,21 +219,34 @@ class _Scenarios(ScenarioPlugin):
         return self._backend.deaths == deaths
 
 
-@contextlib.contextmanager
-def _terminable() -> Iterator[None]:
-    """A request to terminate ends the run as Ctrl-C does: with its report."""
+class _Interrupts:
+    """Ctrl-C and a request to terminate end the run once, with its report; more are ignored then.
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
+    Outside the main thread, which alone hears signals, it does nothing.
+    """
 
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+    def __init__(self) -> None:
+        self._armed = True
+        self._before: dict[signal.Signals, Any] = {}
+
+    def ignore(self) -> None:
+        """From now on the run ends by itself; what was found must not be lost."""
+        self._armed = False
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGINT, signal.SIGTERM):
+                self._before[number] = signal.signal(number, self._interrupt)
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+
+    def _interrupt(self, number: int, frame: FrameType | None) -> None:
+        if self._armed:
+            self._armed = False
+            raise KeyboardInterrupt
 
 
 def _note_finding(journal: Journal, finding: Finding) -> None:

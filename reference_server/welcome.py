@@ -53,14 +53,14 @@ def show(server: Server, console: Console | None = None) -> None:
     for user in server.users:
         _line(console, f"{user.name:{width}}  {tokens[user.id]}")
     first, second = (list(server.users) * 2)[:2]
-    console.print(f"\n[bold]Send as {first.name}[/]")
+    console.print(Text(f"\nSend as {first.name}", style="bold"))
     body = json.dumps({"recipientId": second.id, "text": "Hello!"})
     _line(
         console,
         f"curl -X POST {server.url}/api/messages/send -H 'Authorization: Bearer"
         f" {tokens[first.id]}' -H 'Content-Type: application/json' -d '{body}'",
     )
-    console.print(f"\n[bold]Listen as {second.name}[/] (npm install socket.io-client)")
+    console.print(Text(f"\nListen as {second.name} (npm install socket.io-client)", style="bold"))
     _line(
         console,
         f'const {{ io }} = require("socket.io-client");\n'
@@ -85,5 +85,6 @@ def _table(server: Server) -> Table:
         column.no_wrap = True
     for user in server.users:
         friends = [friend.name for friend in server.users if friend.id in user.friends]
-        table.add_row(user.name, user.id, user.public_id, ", ".join(friends) or "-")
+        cells = (user.name, user.id, user.public_id, ", ".join(friends) or "-")
+        table.add_row(*map(Text, cells))
     return table

@@ -55,6 +55,7 @@ class BackendProcess:
         self._log_stdout = log_stdout
         self._shown = f"`{shown or shlex.join(command)}`"
         self._process: subprocess.Popen[bytes] | None = None
+        self._started = False
 
     def start(self, ready: Callable[[], bool], within: float = START_TIMEOUT) -> None:
         """Starts the command and waits until `ready`, at most so many seconds.
@@ -64,7 +65,8 @@ class BackendProcess:
         """
         self.stop()
         try:
-            with self.log.open("ab") as output:
+            # What an earlier run left must not pass for this one's; an earlier start is part of it.
+            with self.log.open("ab" if self._started else "wb") as output:
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
                     self.command,
                     cwd=self._folder,

@@ -231,7 +231,9 @@ def _verify(arguments: argparse.Namespace) -> int:
     if written is not None:
         raise Wrong(_unwritable(written, folder))
     if arguments.update_baseline:
-        console.print(f"{arguments.baseline} holds what fails now; give each entry its reason.")
+        console.print(
+            f"{arguments.baseline} holds what fails now; give each entry its reason.", markup=False
+        )
     return report.exit_status
 
 
@@ -325,6 +327,8 @@ def _folder(folder: Path) -> Path:
         for name in ("events.ndjson", *FILES):
             _check_writable(folder / name)
             (folder / name).unlink(missing_ok=True)
+        for script in folder.glob("repeat-*.js"):
+            script.unlink()
     except OSError as error:
         raise Wrong(f"--report-dir: {_unwritable(error, folder)}") from None
     return folder

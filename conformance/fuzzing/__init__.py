@@ -10,6 +10,8 @@ from conformance.fuzzing.rest import RestFuzzing, Tally
 from conformance.profiles import Profile
 from conformance.stage.world import World
 
+__all__ = ["Tally", "fuzz"]
+
 LISTENERS = 3
 """Users who listen while events are fuzzed."""
 
@@ -35,7 +37,7 @@ def fuzz(world: World, profile: Profile, lives: Callable[[], bool]) -> Tally:
     jobs = ((rest.run, profile.examples), (events.run, profile.payloads))
     for (run, examples), share in Budget(profile.fuzzing_s).shared(jobs):
         tally = run(Plan(examples, world.seed, only), share.left)
-        total = total + tally
+        total.add(tally)
         world.journal.note(
             "fuzzing-ended", cases=tally.cases, judged=tally.judged, complete=tally.complete
         )

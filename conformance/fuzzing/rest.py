@@ -39,10 +39,11 @@ class Tally:
     complete: bool = True
     """False where time or the backend came to an end first."""
 
-    def __add__(self, other: "Tally") -> "Tally":
-        return Tally(
-            self.cases + other.cases, self.judged + other.judged, self.complete and other.complete
-        )
+    def add(self, other: "Tally") -> None:
+        """Counts what another tally holds here too."""
+        self.cases += other.cases
+        self.judged += other.judged
+        self.complete &= other.complete
 
 
 class BackendGone(Exception):

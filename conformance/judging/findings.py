@@ -91,9 +91,11 @@ class Ledger:
         self,
         requirements: Mapping[str, Requirement],
         listen: Callable[[Finding], None] = lambda finding: None,
+        redact: Callable[[str], str] = lambda text: text,
     ) -> None:
         self._entries = {id: _Entry(requirement) for id, requirement in requirements.items()}
         self._listen = listen
+        self._redact = redact
         self._lock = threading.RLock()
 
     @property
@@ -163,6 +165,7 @@ class Ledger:
             if entry is None or entry.status is Status.NOT_APPLICABLE:
                 return
             entry.cases += cases
+            reason = self._redact(reason) if reason else reason
             if entry.status is None or status > entry.status:
                 entry.status, entry.reason = status, reason
             elif status == entry.status and reason and not entry.reason:
@@ -176,11 +179,16 @@ class Ledger:
         return Outcome(entry.requirement, status, entry.cases, reason, findings)
 
 
+def counted(strict: bool) -> frozenset[Level]:
+    """The levels at which a finding counts against the backend."""
+    return frozenset({"must", "should"} if strict else {"must"})
+
+
 def failing(outcomes: Iterable[Outcome], strict: bool = False) -> tuple[Finding, ...]:
     """The findings that count against the backend: every *must*, and every *should* when strict."""
-    counted = {"must", "should"} if strict else {"must"}
+    levels = counted(strict)
     return tuple(
-        finding for outcome in outcomes for finding in outcome.findings if finding.level in counted
+        finding for outcome in outcomes for finding in outcome.findings if finding.level in levels
     )
 
 
@@ -193,10 +201,10 @@ def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
     outcomes = tuple(outcomes)
     if failing(outcomes, strict):
         return Verdict.NON_CONFORMANT
-    counted = {"must", "should"} if strict else {"must"}
+    levels = counted(strict)
     if any(
         outcome.status is Status.ERROR
-        or (outcome.status is Status.UNTESTABLE and outcome.requirement.levels & counted)
+        or (outcome.status is Status.UNTESTABLE and outcome.requirement.levels & levels)
         for outcome in outcomes
     ):
         return Verdict.INCOMPLETE

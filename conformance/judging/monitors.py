@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 from conformance.judging.judgements import Judgement
 from conformance.judging.leaks import leak
@@ -15,8 +16,15 @@ from conformance.judging.messages import STATUSES, member, message_id, status_ra
 from conformance.wire.http import NOT_JSON, Exchange
 from contract import Contract, Operation
 
-BEFORE_THE_APPLICATION = frozenset({414, 431})
+BEFORE_THE_APPLICATION = frozenset({413, 414, 429, 431})
 """Statuses with which an HTTP server answers by itself; any body will do (D12)."""
+
+BESIDE_THE_APPLICATION = frozenset({501, 502, 503, 504, 505})
+"""Statuses with which an HTTP server or a proxy says of itself that it does not know a method or a
+version, or that nobody stands behind it; outside of the operations any request may get one."""
+
+NOT_JUDGED = frozenset({"HEAD", "OPTIONS"})
+"""Methods whose answers are not judged (D12)."""
 
 CONDITIONAL = frozenset(
     {"if-match", "if-none-match", "if-modified-since", "if-unmodified-since", "if-range", "range"}
@@ -40,20 +48,30 @@ class Sighting:
 
 
 def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement]:
-    """All that holds for any answer of a documented operation.
+    """All that holds for any answer of a documented operation, and for any answer that it is no 5xx.
 
-    Nothing is said about another method than the operation's (HEAD, OPTIONS), about conditional
-    requests, or about what the HTTP server answered before the application saw the request (D12).
+    Nothing is said about HEAD and OPTIONS, about conditional requests, or about what the HTTP
+    server answered before the application saw the request (D12).
     """
     operation = contract.operations.get(exchange.operation or "")
     status = exchange.status
     if (
-        operation is None
-        or status is None
+        status is None
         or status in BEFORE_THE_APPLICATION
-        or exchange.method != operation.method
+        or exchange.method in NOT_JUDGED
         or any(name.lower() in CONDITIONAL for name in exchange.request_headers)
     ):
+        return
+    if operation is None or exchange.method != operation.method:
+        if urlsplit(exchange.url).path in ("", "/"):
+            return  # Asked only to see whether somebody listens, maybe before all is ready.
+        yield Judgement(
+            "ERR-03",
+            status < 500 or status in BESIDE_THE_APPLICATION,
+            f"A {exchange.method} request that the contract does not name is answered {status}",
+            "no 5xx, whatever the request is",
+            described(exchange),
+        )
         return
     name = f"{operation.method} {operation.path}"
     yield Judgement(

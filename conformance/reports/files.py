@@ -6,7 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from conformance.judging.findings import Finding, Outcome, Status
+from conformance.judging.findings import Finding, Outcome, Status, counted
 from conformance.reports.html import as_html
 from conformance.reports.report import Report
 from contract import GROUPS
@@ -47,6 +47,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "duration_s": round(report.duration_s, 1),
         "verdict": report.verdict.value,
         "stopped": report.stopped,
+        "fuzzing": {"cases": report.fuzzed, "complete": report.fuzzed_all},
         "requirements": [_requirement(outcome) for outcome in report.outcomes],
         "undocumented_events": list(report.undocumented_events),
         "stale_baseline": list(report.stale),
@@ -103,9 +104,9 @@ def as_junit(report: Report) -> ET.Element:
 
 def _junit_result(case: ET.Element, outcome: Outcome, strict: bool) -> str | None:
     """Adds what became of the requirement; returns the counter it belongs to."""
-    counted = {"must", "should"} if strict else {"must"}
-    failures = [finding for finding in outcome.findings if finding.level in counted]
-    warnings = [finding for finding in outcome.findings if finding.level not in counted]
+    levels = counted(strict)
+    failures = [finding for finding in outcome.findings if finding.level in levels]
+    warnings = [finding for finding in outcome.findings if finding.level not in levels]
     for finding in failures:
         failure = ET.SubElement(
             case, "failure", message=_clean(finding.summary), type=finding.level

@@ -5,7 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from conformance.judging.findings import Finding, Outcome, Status, Verdict, failing, verdict
+from conformance.judging.findings import (
+    Finding,
+    Outcome,
+    Status,
+    Verdict,
+    counted,
+    failing,
+    verdict,
+)
 from contract import GROUPS
 
 
@@ -24,6 +32,10 @@ class Report:
     duration_s: float
     outcomes: tuple[Outcome, ...]
     undocumented_events: tuple[str, ...]
+    fuzzed: int = 0
+    """How many generated requests and payloads were sent."""
+    fuzzed_all: bool = True
+    """Whether these were all that the profile asks for; False where its time was up before."""
     stopped: str | None = None
     """Why the run ended before its end; None when it did not."""
     fault: bool = False
@@ -69,16 +81,12 @@ class Report:
     @property
     def failures(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The findings that count against the backend, each with its requirement's outcome."""
-        return tuple(pair for pair in self._findings() if pair[1].level in self._counted)
+        return tuple(pair for pair in self._findings() if pair[1].level in counted(self.strict))
 
     @property
     def warnings(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The other findings."""
-        return tuple(pair for pair in self._findings() if pair[1].level not in self._counted)
-
-    @property
-    def _counted(self) -> frozenset[str]:
-        return frozenset({"must", "should"} if self.strict else {"must"})
+        return tuple(pair for pair in self._findings() if pair[1].level not in counted(self.strict))
 
     def _findings(self) -> Iterator[tuple[Outcome, Finding]]:
         for outcome in self.outcomes:
@@ -90,7 +98,7 @@ class Report:
         findings that do not count.
         """
         if outcome.status is Status.FAILED and not any(
-            finding.level in self._counted for finding in outcome.findings
+            finding.level in counted(self.strict) for finding in outcome.findings
         ):
             return "warning"
         return outcome.status.label

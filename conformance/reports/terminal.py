@@ -122,6 +122,10 @@ def print_report(report: Report, console: Console, folder: str) -> None:
             style="dim",
         )
     )
+    if not report.fuzzed_all:
+        # Nothing was found in what was sent; that less was sent than meant has to be said.
+        words = f"Fuzzing ended after {report.fuzzed} requests and payloads, before all were sent."
+        console.print(Text(words, style="yellow"))
     if report.stopped:
         console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
     line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])

@@ -2,6 +2,7 @@
 
 from conformance.judging import messages
 from conformance.judging.messages import member, same_id
+from conformance.judging.monitors import BESIDE_THE_APPLICATION
 from conformance.scenarios import requirement
 from conformance.scenarios.props.intruders import BOTH, Attempt, doors, knock
 from conformance.scenarios.props.seen import copies
@@ -56,7 +57,7 @@ def test_a_valid_token_connects_over_every_transport(stage: Stage) -> None:
             stage.leave(connection)
 
 
-@requirement("CONN-02", "CONN-03", "CONN-05")
+@requirement("CONN-02", "CONN-03", "CONN-05", "ERR-03")
 def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) -> None:
     victim, friend, _ = stage.cast()
     own, theirs = stage.connect(victim, friend)
@@ -80,8 +81,8 @@ def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) ->
 
 
 def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
-    """Judges that each client is refused: by a connect error, by an HTTP error, or by being
-    disconnected before any event (D16).
+    """Judges that each client is refused: by a connect error, by an HTTP error that is no failure,
+    or by being disconnected soon and before any event of the contract (D16).
     """
     for client in clients:
         client.intruder.await_answer()
@@ -96,6 +97,24 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
             f"A client {client.kind} {what} over {client.transport}",
             "a connect error, an HTTP error, or a disconnect before any event",
             f"no refusal within {stage.pace.answer:.0f} s",
+            evidence=[],
+        )
+        told = [event for event in client.intruder.heard_as_a_guest if event[0] in EVENTS]
+        stage.check(
+            client.requirement,
+            not told,
+            f"A client {client.kind} gets events over {client.transport} before it is refused",
+            "no event of the contract before the disconnect",
+            told,
+            evidence=[],
+        )
+        status = client.intruder.status
+        stage.check(
+            "ERR-03",
+            status is None or status < 500 or status in BESIDE_THE_APPLICATION,
+            f"The handshake of a client {client.kind} is answered {status} over {client.transport}",
+            "a refusal, no 5xx",
+            status,
             evidence=[],
         )
 

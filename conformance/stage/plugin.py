@@ -4,12 +4,12 @@ import inspect
 import traceback
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
-from conformance.scenarios import FOLDER
 from conformance.stage.stage import Blocked, Stage, Untestable
 from conformance.stage.world import World
 
@@ -135,8 +135,8 @@ def sentence(item: pytest.Item) -> str:
     return item.name.removeprefix("test_").replace("_", " ")
 
 
-def run_scenarios(plugin: ScenarioPlugin) -> None:
-    """Runs all scenarios that judge a requirement of the ledger.
+def run_scenarios(plugin: ScenarioPlugin, folder: Path) -> None:
+    """Runs all scenarios of a folder that judge a requirement of the ledger.
 
     Nothing of the surroundings takes part: no configuration, no conftest, no plug-in that happens
     to be installed. Raises KeyboardInterrupt when the run was interrupted, and RuntimeError when
@@ -148,11 +148,11 @@ def run_scenarios(plugin: ScenarioPlugin) -> None:
         surroundings.delenv("PYTEST_PLUGINS", raising=False)
         status = pytest.main(
             [
-                str(FOLDER),
+                str(folder),
                 "--rootdir",
-                str(FOLDER),
+                str(folder),
                 "-c",
-                str(FOLDER / "pytest.ini"),
+                str(folder / "pytest.ini"),
                 "--noconftest",
                 "--import-mode=importlib",
                 "-p",

@@ -49,11 +49,14 @@ class Intruder:
     """
 
     def __init__(self, pace: Pace) -> None:
+        self.status: int | None = None
+        """The status of an HTTP answer by which the client was refused."""
         self._pace = pace
         self._changed = threading.Condition()  # guards what follows
         self._joined = False
         self._refusal: str | None = None
         self._heard: list[tuple[str, Any]] = []
+        self._heard_as_a_guest = 0
         self._session: Session | None = None
         self._deadline = Deadline(pace.answer)
 
@@ -84,6 +87,7 @@ class Intruder:
             return self
         except Refused as refusal:
             self._refusal = str(refusal)
+            self.status = refusal.status
             return self
         self._session = session
         if join:
@@ -116,6 +120,12 @@ class Intruder:
         """Names and first arguments of the events that came."""
         with self._changed:
             return tuple(self._heard)
+
+    @property
+    def heard_as_a_guest(self) -> tuple[tuple[str, Any], ...]:
+        """Of these, the events that came before the client was turned away."""
+        with self._changed:
+            return tuple(self._heard[: self._heard_as_a_guest])
 
     def await_answer(self) -> None:
         """Waits until the server has answered the wish to connect, or should have."""
@@ -154,6 +164,7 @@ class Intruder:
                 with suppress(ValueError, IndexError, TypeError):
                     name, *args = json.loads(event[1])
                     self._heard.append((name, args[0] if args else None))
+                    self._heard_as_a_guest += self._refusal is None
             self._changed.notify_all()
 
     def on_end(self, reason: str) -> None:

@@ -171,9 +171,7 @@ FAIR = {
     ),
     "fields beside the error": exchange(400, ERROR | {"code": 17, "errors": ["text"]}),
     "403 for a blocked sender": exchange(403, ERROR, SEND),
-    "413 for a body that is too large": exchange(413, ERROR, SEND),
     "415 for another media type": exchange(415, ERROR, SEND),
-    "429 with the error body": exchange(429, ERROR),
 }
 
 
@@ -185,15 +183,29 @@ def test_no_fair_answer_is_accused(name):
 
 NOT_JUDGED = {
     "no answer at all": exchange(None, raw=b""),
-    "a request outside the contract": exchange(500, raw=b"oops", operation=None, media=None),
-    "an operation nobody knows": exchange(500, raw=b"oops", operation="deleteMessage"),
+    "413 of a proxy": exchange(413, raw=b"<h1>Too large</h1>", media="text/html"),
+    "429 of a proxy": exchange(429, raw=b"Slow down", media="text/plain"),
     "414 of the HTTP server": exchange(414, raw=b"<h1>URI too long</h1>", media="text/html"),
     "431 of the HTTP server": exchange(431, raw=b"", media=None),
     "HEAD": exchange(200, raw=b"", method="HEAD"),
+    "a look at whether somebody listens": exchange(500, operation=None, url="http://h/"),
+    "HEAD that fails": exchange(500, raw=b"", method="HEAD"),
     "OPTIONS": exchange(204, raw=b"", method="OPTIONS", media=None),
     "a conditional request": exchange(304, raw=b"", fields={"If-None-Match": '"x"'}, media=None),
     "a request for a part": exchange(206, raw=b"[", fields={"range": "bytes=0-0"}),
 }
+
+
+@pytest.mark.parametrize(
+    ("operation", "method"), [(None, "GET"), ("deleteMessage", "DELETE"), ("listMessages", "PATCH")]
+)
+def test_of_an_answer_outside_the_contract_only_a_failure_is_judged(operation, method):
+    def answered(status: int) -> Exchange:
+        return exchange(status, raw=b"oops", operation=operation, method=method, media=None)
+
+    assert broken(answered(500)) == {"ERR-03"}
+    for fair in (200, 404, 405, 501, 503):
+        assert verdicts(answered(fair)) == {"ERR-03": True}
 
 
 @pytest.mark.parametrize("name", NOT_JUDGED)

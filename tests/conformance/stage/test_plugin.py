@@ -9,6 +9,7 @@ from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger, Outcome, Status
+from conformance.scenarios import FOLDER
 from conformance.stage import plugin as plugins
 from conformance.stage.plugin import ScenarioPlugin, run_scenarios
 from conformance.stage.world import World
@@ -52,16 +53,15 @@ def world():
 
 
 @pytest.fixture
-def run(world, tmp_path, monkeypatch):
+def run(world, tmp_path):
     """Runs scenarios given as source, and gives the outcomes by id."""
-    (tmp_path / "pytest.ini").write_text((plugins.FOLDER / "pytest.ini").read_text())
-    monkeypatch.setattr(plugins, "FOLDER", tmp_path)
+    (tmp_path / "pytest.ini").write_text((FOLDER / "pytest.ini").read_text())
 
     def run(source: str, plugin: ScenarioPlugin | None = None) -> dict[str, Outcome]:
         # A name of its own: Python remembers the modules it has imported.
         file = tmp_path / f"test_{tmp_path.name}.py"
         file.write_text(HEAD + textwrap.dedent(source))
-        run_scenarios(plugin or ScenarioPlugin(world))
+        run_scenarios(plugin or ScenarioPlugin(world), tmp_path)
         return {outcome.requirement.id: outcome for outcome in world.ledger.outcomes()}
 
     return run
