@@ -22,6 +22,17 @@ def errors_answered(patch, change):
     patch.wire(around)
 
 
+@mutant("ERR-03", protocol="rest")
+def unknown_paths_fail(patch: Patch) -> None:
+    """The handler of unknown paths throws, and the answer is a 500."""
+
+    def failed(request, answer):
+        known = request.operation is not None or answer.status != 404
+        return answer if known else Answer.of(500, {"success": False, "message": "Oops."})
+
+    errors_answered(patch, failed)
+
+
 @mutant("ERR-01", protocol="rest")
 def errors_are_html_pages(patch: Patch) -> None:
     """Errors are the framework's HTML pages."""
