@@ -23,9 +23,15 @@ from conformance.stage.stage import Stage
 from conformance.wire.sockets import Connection
 from contract import Level
 
+NOT_FOUND = (404,)
 OF_ANOTHER_FORM = (404, 400)
+"""What has not the form of a public id may be refused for that (D2)."""
 FEWEST_DIGITS = 6
 """Digits that a public id needs, so that one with other digits is hardly anybody's."""
+FORM_UNKNOWN = (
+    "the backend answers 400 to every unknown string, as it may to one that has not the form of "
+    f"its public ids; add a user whose public id has {FEWEST_DIGITS} digits or more"
+)
 
 
 @requirement("CHAT-01", "CHAT-02")
@@ -89,13 +95,22 @@ def test_a_chat_message_to_nobody_is_refused(stage: Stage) -> None:
     sender, other = stage.cast(2)
     witness = Witness(stage, sender, other)
     known = {name for actor in stage.world.actors for name in (actor.id, actor.user.public_id)}
-    for what, name, fair in _nobodies(stage, other.user.public_id):
+    longest = max((actor.user.public_id for actor in stage.world.actors), key=_digits)
+    shown = False
+    for what, name, fair in _nobodies(stage, longest):
         if name in known:
             continue
         answer = sender.chat(name, witness.mark())
         witness.heed(answer)
         stage.answered("CHAT-03", answer, fair, f"A chat message to {what} is not answered 404")
+        shown = shown or fair == NOT_FOUND or answer.status != 400
+    if not shown:
+        stage.untestable("CHAT-03", FORM_UNKNOWN)
     witness.judge("CHAT-06")
+
+
+def _digits(public_id: str) -> int:
+    return sum(letter.isdigit() for letter in public_id)
 
 
 def _nobodies(stage: Stage, public_id: str) -> Iterator[tuple[str, str, tuple[int, ...]]]:
@@ -105,12 +120,12 @@ def _nobodies(stage: Stage, public_id: str) -> Iterator[tuple[str, str, tuple[in
     yield "a public id that nobody has", f"NOBODY{stage.unknown_id()}", OF_ANOTHER_FORM
     yield "an ObjectId that nobody has", stage.unknown_id(), OF_ANOTHER_FORM
     yield "the beginning of a known public id", public_id[:-1], OF_ANOTHER_FORM
-    if sum(letter.isdigit() for letter in public_id) >= FEWEST_DIGITS:
+    if _digits(public_id) >= FEWEST_DIGITS:
         other = "".join(
             stage.random.choice(string.digits) if letter.isdigit() else letter
             for letter in public_id
         )
-        yield "a public id that nobody has, in the form of a known one", other, (404,)
+        yield "a public id that nobody has, in the form of a known one", other, NOT_FOUND
     yield "a pattern that matches every id", ".*", OF_ANOTHER_FORM
     yield "a pattern that matches every id in SQL", "%", OF_ANOTHER_FORM
     yield "a condition that is always true in SQL", "' OR '1'='1", OF_ANOTHER_FORM
