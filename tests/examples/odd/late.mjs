@@ -23,9 +23,9 @@ io.on('connection', async socket => {
 for (const method of ['addMessage', 'messagesBetween', 'markRead', 'changeSettings', 'hasBlocked']) {
   const near = store[method].bind(store)
   store[method] = async (...args) => {
-    await wait(Math.random() * 4)
+    await wait(Math.random() * 2)
     const result = await near(...args)
-    await wait(Math.random() * 4)
+    await wait(Math.random() * 2)
     return result
   }
 }
@@ -33,5 +33,5 @@ for (const method of ['addMessage', 'messagesBetween', 'markRead', 'changeSettin
 const { tell } = chat
 let line = Promise.resolve()
 chat.tell = (...event) => {
-  line = line.then(() => wait(Math.random() * 6)).then(() => tell(...event))
+  line = line.then(() => wait(Math.random() * 2)).then(() => tell(...event))
 }
