@@ -18,7 +18,7 @@ from tests.mutants.trial import Result, Trial, warm_up
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns 0 when every mutant is caught or known to survive, 1 otherwise, 2 for wrong usage."""
+    """Returns 0 when all mutants but the known survivors are caught, else 1; 2 for wrong usage."""
     options = _parser().parse_args(arguments)
     mutants = _chosen(options.only)
     if not mutants:

@@ -3,4 +3,4 @@
 from collections.abc import Mapping
 
 KNOWN_SURVIVORS: Mapping[str, str] = {}
-"""By name. An entry that no longer holds fails the test, as does a survivor that has none."""
+"""By name. An entry that is caught after all fails the run, as does a survivor that has none."""
