@@ -15,7 +15,7 @@ from conformance.judging.messages import (
 from conformance.judging.monitors import short
 from conformance.scenarios import requirement
 from conformance.scenarios.props.bodies import TEXTS, wrong_chat_messages
-from conformance.scenarios.props.exactness import fits_at_top, same_message
+from conformance.scenarios.props.exactness import enveloped, same_message
 from conformance.scenarios.props.freshness import is_fresh
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.witness import Witness
@@ -53,7 +53,7 @@ def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
         accepted = answer.status == 201 and message_id(message) is not None
         stage.check(
             "CHAT-01",
-            accepted and fits_at_top(stage, answer),
+            accepted and enveloped(stage.world.contract, answer),
             "A valid chat message is not answered 201 with the new message in the envelope",
             '201 {"success": true, "data": {"_id": …}}',
             answer,

@@ -19,7 +19,7 @@ from conformance.judging.messages import (
 )
 from conformance.scenarios import requirement
 from conformance.scenarios.props.bodies import attachment, malformed_ids
-from conformance.scenarios.props.exactness import fits_at_top
+from conformance.scenarios.props.exactness import enveloped
 from conformance.scenarios.props.refusals import Refusals
 from conformance.stage.stage import Stage
 from conformance.stage.world import Actor
@@ -193,7 +193,7 @@ def _judge_references(stage: Stage, messages: list[Message], people: tuple[Actor
 def _judge_shape(stage: Stage, answer: Exchange, texts: list[str]) -> None:
     stage.check(
         "HIST-01",
-        answer.status == 200 and fits_at_top(stage, answer),
+        answer.status == 200 and enveloped(stage.world.contract, answer),
         "A history is answered without the envelope",
         '200 {"success": true, "data": [ … ]}',
         answer,

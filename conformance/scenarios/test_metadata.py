@@ -8,7 +8,7 @@ from typing import Any
 from conformance.judging.messages import same_id, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.props.bodies import FLAGS, malformed_ids, wrong_settings
-from conformance.scenarios.props.exactness import fits_at_top
+from conformance.scenarios.props.exactness import enveloped
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.settings import (
     FIELDS,
@@ -64,7 +64,10 @@ def test_settings_are_answered_as_they_were_sent(stage: Stage) -> None:
 def _judge_entry(stage: Stage, answer: Exchange, owner: Actor, other: Actor) -> None:
     entry = entry_of(answer)
     for holds, what in (
-        (bool(entry) and fits_at_top(stage, answer), "without the settings in the envelope"),
+        (
+            bool(entry) and enveloped(stage.world.contract, answer),
+            "without the settings in the envelope",
+        ),
         (user_id(entry) is not None, "without an _id"),
         (same_id(entry.get("userId"), owner.id), "with another userId than the caller's"),
         (same_id(entry.get("otherUserId"), other.id), "with another otherUserId than was named"),

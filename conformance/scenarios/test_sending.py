@@ -18,7 +18,7 @@ from conformance.judging.messages import (
 from conformance.judging.monitors import short
 from conformance.scenarios import requirement
 from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, TEXTS, attachment, wrong_messages
-from conformance.scenarios.props.exactness import fits_at_top, same_message
+from conformance.scenarios.props.exactness import enveloped, same_message
 from conformance.scenarios.props.freshness import is_fresh
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.simultaneous import Crossing
@@ -56,7 +56,7 @@ def test_a_message_is_what_was_sent_and_stands_in_both_histories(stage: Stage) -
             continue
         stage.check(
             "SEND-01",
-            fits_at_top(stage, answer),
+            enveloped(stage.world.contract, answer),
             "A new message is returned without the envelope",
             '201 {"success": true, "data": {"_id": …}}',
             answer,

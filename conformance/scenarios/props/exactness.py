@@ -1,10 +1,10 @@
-"""Whether two messages are the same, and whether an answer has its operation's outer form."""
+"""Whether two messages are the same, and whether an answer has the envelope."""
 
 from typing import Any
 
 from conformance.judging.messages import content, conversation_id, member, message_id, moment
-from conformance.stage.stage import Stage
 from conformance.wire.http import NOT_JSON, Exchange
+from contract import Contract
 
 ROUNDING = 1.0
 """Seconds by which a stored time may differ from the one that was answered: some stores keep no
@@ -26,13 +26,20 @@ def _created(message: Any) -> float:
     return moment(member(message, "createdAt")) or 0.0
 
 
-def fits_at_top(stage: Stage, answer: Exchange) -> bool:
-    """Whether nothing is wrong with the envelope of a successful answer, whatever is in it; what is
-    in it is judged for every answer (ALL-01).
+def enveloped(contract: Contract, answer: Exchange) -> bool:
+    """Whether a documented answer has the envelope, where the document asks for one (D1). What is
+    in the envelope is judged for every answer (ALL-01).
     """
-    operation = stage.world.contract.operations[answer.operation or ""]
+    operation = contract.operations[answer.operation or ""]
     response = operation.responses.get(answer.status or 0)
-    if response is None or response.validator is None or answer.json is NOT_JSON:
+    body = answer.json
+    if response is None or response.validator is None or body is NOT_JSON:
         return False
-    violations = response.validator.violations(answer.json)
-    return all(violation.path.count("/") > 1 for violation in violations)
+    if "success" not in response.validator.schema.get("required", ()):
+        return True  # an overlay has made the bare object right
+    return (
+        isinstance(body, dict)
+        and body.get("success") is True
+        and "data" in body
+        and isinstance(body.get("message", ""), str)
+    )
