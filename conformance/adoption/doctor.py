@@ -9,7 +9,7 @@ from conformance.stage.watch import Backend, Unusable
 from conformance.stage.world import Actor, World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
-from conformance.wire.sockets import Connection, NotConnected, Transport
+from conformance.wire.sockets import Connection, NotConnected, Throttled, Transport
 
 CLOCK_DRIFT = 30.0
 """Seconds by which a clock may differ before tokens and times become doubtful (D7 allows 60)."""
@@ -101,7 +101,7 @@ def _transports(actor: Actor) -> Iterator[Diagnosis]:
     for transport in get_args(Transport):
         try:
             actor.connect(transport).close()
-        except NotConnected as error:
+        except (NotConnected, Throttled) as error:
             yield Diagnosis(f"socket over {transport}", False, str(error))
         else:
             yield Diagnosis(f"socket over {transport}", True, "connects")
@@ -147,7 +147,7 @@ def _hears(comer: Actor, listener: Actor) -> bool:
             )
             is not None
         )
-    except NotConnected:
+    except (NotConnected, Throttled):
         return False
     finally:
         for connection in opened:

@@ -24,7 +24,7 @@ from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import attachment
 from conformance.stage.world import Actor
-from conformance.wire.sockets import NotConnected
+from conformance.wire.sockets import NotConnected, Throttled
 from contract import Event
 
 GROUP, LARGE_GROUP = 12, 40
@@ -96,7 +96,7 @@ class EventFuzzing:
             )
             for event, share in budget.shared(events):
                 self._fuzz(event, plan, share, tally)
-        except (NotConnected, BackendGone):
+        except (NotConnected, Throttled, BackendGone):
             tally.complete = False
         finally:
             self._party.close()

@@ -5,7 +5,7 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
 from typing import Any, NoReturn, TypeVar
 
@@ -24,6 +24,7 @@ from conformance.wire.sockets import (
     NoAnswer,
     Received,
     Refused,
+    Throttled,
     Transport,
     Unreachable,
 )
@@ -36,6 +37,8 @@ LONGEST_EVIDENCE = 12
 
 LOOK_AGAIN = 0.02
 """Seconds between two looks at something that is not there yet."""
+LONGEST_PAUSE = 0.5
+"""Seconds to which the pause between two readings of a history grows."""
 
 
 class Blocked(Exception):
@@ -159,8 +162,13 @@ class Stage:
             raise AssertionError from error  # need never returns here
 
     def try_to_connect(self, actor: Actor, transport: Transport = "websocket") -> Connection:
-        """A socket without the time to settle. Raises what `Connection.open` raises."""
-        connection = actor.connect(transport)
+        """A socket without the time to settle. Raises what `Connection.open` raises, but ends the
+        scenario where the backend lets nobody in for now (429, D12).
+        """
+        try:
+            connection = actor.connect(transport)
+        except Throttled as error:
+            raise Blocked(str(error)) from None
         self._connections.append(connection)
         return connection
 
@@ -211,6 +219,7 @@ class Stage:
     ) -> list[T]:
         """Does everything at the same moment, each in a thread of its own, and returns what came
         of each, in order. `before` is done first in each thread, to have its connection open.
+        Raises what the first of them raised that failed by itself.
         """
         start = threading.Barrier(len(deeds))
 
@@ -226,11 +235,17 @@ class Stage:
 
         with ThreadPoolExecutor(len(deeds)) as pool:
             try:
-                return list(pool.map(one, deeds))
+                futures = [pool.submit(one, deed) for deed in deeds]
+                wait(futures)
             except BaseException:
                 # Interrupted before all had come: those who are there would wait for ever.
                 start.abort()
                 raise
+        failures = [error for future in futures if (error := future.exception()) is not None]
+        for error in failures:
+            if not isinstance(error, threading.BrokenBarrierError):
+                raise error
+        return [future.result() for future in futures]
 
     def check(
         self,
@@ -375,6 +390,7 @@ class Stage:
         an event may come before what it tells of can be read.
         """
         deadline = Deadline(self.pace.delivery)
+        pause = LOOK_AGAIN
         while True:
             messages = self.history_of(reader, other)
             missing = (
@@ -382,7 +398,9 @@ class Stage:
             )
             if missing <= {None} or not deadline.left:
                 return messages
-            threading.Event().wait(min(LOOK_AGAIN, deadline.left))
+            # A history may be long, and a backend that lost a message would be read all the time.
+            threading.Event().wait(min(pause, deadline.left))
+            pause = min(2 * pause, LONGEST_PAUSE)
 
     # That nothing came
 

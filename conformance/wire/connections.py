@@ -58,7 +58,7 @@ class _Connection(urllib3.connection.HTTPConnection):
     _used: float | None = None
 
     def _new_conn(self) -> socket.socket:
-        return deadlines.clocked(super()._new_conn())
+        return deadlines.dial(self._dns_host, self.port or self.default_port, tls=False)
 
     def connect(self) -> None:
         self._used = None

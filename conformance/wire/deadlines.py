@@ -72,6 +72,15 @@ class Clocked(socket.socket):
                 return call(*args)
         raise TimeoutError(f"not done within {limit.seconds:g} s")
 
+    def connect(self, address: Any, /) -> None:
+        # Once: after a timeout the attempt goes on in the kernel and must not be begun again.
+        limit: Deadline | None = getattr(_current, "deadline", None)
+        if limit is not None:
+            if not limit.left:
+                raise TimeoutError(f"not done within {limit.seconds:g} s")
+            self.settimeout(limit.left)
+        super().connect(address)
+
     def recv(self, bufsize: int, flags: int = 0, /) -> bytes:
         data = self._clocked(super().recv, bufsize, flags)
         self.received += len(data)
@@ -106,22 +115,15 @@ def tls_context() -> ssl.SSLContext:
     return context
 
 
-def clocked(plain: socket.socket) -> Clocked:
-    """The same connection, as a socket that obeys `within`; `plain` is of no use afterwards."""
-    timeout = plain.gettimeout()
-    family, kind, proto = plain.family, plain.type, plain.proto
-    sock = Clocked(family, kind, proto, fileno=plain.detach())
-    sock.settimeout(timeout)
-    return sock
-
-
 def dial(host: str, port: int, *, tls: bool) -> socket.socket:
     """A connection to `host`, with TLS if asked for, within the deadline of this thread.
 
+    All addresses of the host share that deadline. Looking them up does not obey it: the resolver
+    of the operating system has a limit of its own, and no way to set another.
     Raises OSError (TimeoutError, ConnectionRefusedError, socket.gaierror, ssl.SSLError …).
     """
     limit: Deadline | None = getattr(_current, "deadline", None)
-    sock = clocked(socket.create_connection((host, port), timeout=limit.left if limit else None))
+    sock = _connected(host, port)
     try:
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if limit:
@@ -130,6 +132,24 @@ def dial(host: str, port: int, *, tls: bool) -> socket.socket:
     except BaseException:
         sock.close()
         raise
+
+
+def _connected(host: str, port: int) -> Clocked:
+    """Tries the addresses of the host in turn; raises what the last one failed of."""
+    failure = OSError(f"{host} has no address")
+    for family, kind, proto, _, address in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        try:
+            sock = Clocked(family, kind, proto)
+        except OSError as error:  # a family that this machine does not speak
+            failure = error
+            continue
+        try:
+            sock.connect(address)
+            return sock
+        except OSError as error:
+            failure = error
+            sock.close()
+    raise failure
 
 
 def cut(sock: socket.socket | None) -> None:

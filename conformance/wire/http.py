@@ -23,8 +23,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any, Final
@@ -40,16 +38,11 @@ from requests.structures import CaseInsensitiveDict
 from conformance.wire import connections, deadlines
 from conformance.wire.connections import LARGEST_BODY, Attempt, TooLong
 from conformance.wire.pacing import Pace
+from conformance.wire.stringify import stringify
+from conformance.wire.throttling import Throttle
 
 REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "PUT", "DELETE", "TRACE"})
 """Methods that RFC 9110 §9.2.2 calls idempotent."""
-
-LEAST_PAUSE = 0.1
-"""Seconds before the first repetition after a 429, doubled with each: `Retry-After: 0` must not
-become a tight loop."""
-
-USUAL_PAUSE = 1.0
-"""Seconds to wait after a 429 that names no time."""
 
 
 class Absence(Enum):
@@ -191,11 +184,8 @@ class HttpClient:
 
 
 def encode_json(value: Any) -> bytes:
-    """`value` as JSON.stringify writes it: UTF-8, lone surrogates escaped."""
-    try:
-        return jsonlib.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return jsonlib.dumps(value, separators=(",", ":")).encode()
+    """`value` as a browser sends it: what JSON.stringify writes, as UTF-8."""
+    return stringify(value).encode()
 
 
 class _Session(requests.Session):
@@ -271,8 +261,7 @@ class _RecordingAdapter(HTTPAdapter):
         cert: Any = None,
     ) -> tuple[Exchange, requests.Response | None]:
         """Sends until the answer is no 429 any more, or the pace forbids to wait longer."""
-        patience = deadlines.Deadline(self._client.pace.throttle)
-        pause = LEAST_PAUSE
+        throttle = Throttle(self._client.pace)
         while True:
             attempt = Attempt(target)
             exchange, response = self._once(request, attempt, verify, cert)
@@ -282,10 +271,9 @@ class _RecordingAdapter(HTTPAdapter):
             self._observe(exchange)
             if exchange.status != 429:
                 return exchange, response
-            wait = max(pause, _retry_after(exchange))
-            if wait > patience.left or self._closing.wait(wait):
+            wait = throttle.wait(exchange.headers)
+            if wait is None or self._closing.wait(wait):
                 return exchange, response
-            pause *= 2
 
     def _once(
         self,
@@ -346,27 +334,6 @@ def _read(response: requests.Response) -> bytes:
 
 def _not_a_number(constant: str) -> Any:
     raise ValueError(f"{constant} is no JSON")
-
-
-def _retry_after(exchange: Exchange) -> float:
-    """Seconds that a 429 asks to wait (RFC 9110 §10.2.3: seconds or a date)."""
-    asked = exchange.headers.get("Retry-After", "").strip()
-    if asked.isascii() and asked.isdigit():
-        return float(asked)
-    try:
-        until = _moment(asked)
-    except ValueError:
-        return USUAL_PAUSE
-    try:
-        now = _moment(exchange.headers.get("Date", ""))  # the clock that the date was set by
-    except ValueError:
-        now = datetime.now(UTC)
-    return (until - now).total_seconds()
-
-
-def _moment(text: str) -> datetime:
-    moment = parsedate_to_datetime(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def _url(request: requests.PreparedRequest, target: bytes | None) -> str:

@@ -10,11 +10,13 @@ import http.client
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
+from http import HTTPStatus
 from typing import Literal, Protocol
 
 from conformance.wire import transports
 from conformance.wire.deadlines import Deadline
 from conformance.wire.pacing import Pace
+from conformance.wire.throttling import Throttle
 from conformance.wire.transports import (
     Address,
     Ended,
@@ -24,11 +26,16 @@ from conformance.wire.transports import (
     Packet,
     Polling,
     Refused,
+    Throttled,
     WebSocket,
     WrongProtocol,
 )
 
 Transport = Literal["websocket", "polling", "default"]
+
+LONGEST_SILENCE = 24 * 3600.0
+"""Seconds after which a silent server is given up whatever it announced: longer than any run, and
+a time that the operating system can wait for, unlike the 2^31 ms that some announce for "never"."""
 
 MOST_PACKETS = 16
 """Packets in one POST. python-engineio throws a longer one away and still answers 200, although no
@@ -38,11 +45,11 @@ protocol sets a limit: a burst would look like messages lost by the backend."""
 class Listener(Protocol):
     """Who a session belongs to. Called from the session's threads, frames in their order."""
 
-    def on_frame(self, sent: bool, transport: str, data: Packet) -> None:
-        """A packet is about to be sent, or has come."""
+    def on_frame(self, sent: bool, transport: str, data: Packet) -> int:
+        """A packet is about to be sent, or has come; returns the number of its frame."""
 
-    def on_message(self, data: Packet) -> None:
-        """The content of a message packet has come."""
+    def on_message(self, data: Packet, frame: int) -> None:
+        """The content of a message packet has come, in the frame of this number."""
 
     def on_end(self, reason: str) -> None:
         """The session is over; called once."""
@@ -66,8 +73,9 @@ class Session:
         self._sending = threading.Lock()  # keeps the order of what is sent; taken before _turn
         self._ws: WebSocket | None = None  # once it carries the session
         self._reader, self._writer = Polling(address), Polling(address)
-        self._lines: list[WebSocket | Polling] = [self._reader, self._writer]
+        self._lines: list[WebSocket | Polling] = []
         self._threads: list[threading.Thread] = []
+        self._fault: Exception | None = None  # of the suite itself, in one of the threads
         self._opening: Opening
 
     @property
@@ -89,21 +97,43 @@ class Session:
     @property
     def _silence(self) -> float:
         """Seconds of silence after which the server is given up."""
-        return max(self.ping_window, self._pace.answer)
+        return min(max(self.ping_window, self._pace.answer), LONGEST_SILENCE)
 
-    def open(self, transport: Transport, deadline: Deadline) -> None:
-        """Shakes hands. Raises Unreachable, NoAnswer, WrongProtocol, Refused."""
+    def open(self, transport: Transport) -> Deadline:
+        """Shakes hands, as often as the server asks to try again later (429); returns the deadline
+        for what else belongs to connecting.
+
+        Raises Unreachable, NoAnswer, WrongProtocol, Refused, Throttled.
+        """
+        throttle = Throttle(self._pace)
+        while True:
+            deadline = Deadline(self._pace.answer)
+            try:
+                self._open(transport, deadline)
+                return deadline
+            except Refused as refusal:
+                if refusal.status != HTTPStatus.TOO_MANY_REQUESTS:
+                    raise
+                wait = throttle.wait(refusal.headers)
+            if wait is None:
+                raise Throttled
+            threading.Event().wait(wait)
+
+    def _open(self, transport: Transport, deadline: Deadline) -> None:
+        self._reader, self._writer = Polling(self._address), Polling(self._address)
+        self._lines = [self._reader, self._writer]
+        waiting: list[Packet] = []
         try:
             if transport == "websocket":
-                self._ws = ws = WebSocket(self._address)
+                ws = WebSocket(self._address)
                 self._lines.append(ws)
                 ws.connect(None, deadline)
                 self._opening = self._first(ws, deadline)
-                waiting: list[Packet] = []
+                self._ws = ws
             else:
                 first, *waiting = self._first_poll(deadline)
                 self._opening = Opening.read(first)
-        except NotConnected:
+        except BaseException:
             for line in self._lines:
                 line.close()
             raise
@@ -128,7 +158,7 @@ class Session:
 
     def _first_poll(self, deadline: Deadline) -> list[Packet]:
         try:
-            status, body = self._reader.request(None, None, deadline)
+            status, body, headers = self._reader.request(None, None, deadline)
         except TimeoutError:
             raise NoAnswer("handshake", deadline.seconds) from None
         except (ConnectionError, http.client.IncompleteRead):
@@ -136,7 +166,7 @@ class Session:
         except (http.client.HTTPException, OSError) as error:
             raise WrongProtocol("handshake", str(error) or repr(error)) from None
         if status != 200:
-            raise transports.not_accepted(status, body.decode("utf-8", "replace"))
+            raise transports.not_accepted(status, body.decode("utf-8", "replace"), headers)
         try:
             packets = transports.packets_of(body)
         except Ended:
@@ -221,6 +251,14 @@ class Session:
             self.end(f"a new connection failed: {error}")
         except (http.client.HTTPException, OSError) as error:
             self.end(f"an HTTP request failed ({error or type(error).__name__})")
+        except Exception as error:
+            self._fault = error
+            self.end("the suite failed")
+
+    def complain(self) -> None:
+        """A fault of the suite must not end in a thread's void. Raises RuntimeError."""
+        if self._fault is not None:
+            raise RuntimeError(f"{self._name} failed") from self._fault
 
     def _read(self, packets: Sequence[Packet]) -> None:
         try:
@@ -248,11 +286,11 @@ class Session:
     def _take(self, packets: Sequence[Packet], transport: str) -> None:
         """Does what packets ask for. Raises Ended."""
         for packet in packets:
-            self._listener.on_frame(False, transport, packet)
+            frame = self._listener.on_frame(False, transport, packet)
             if isinstance(packet, bytes):
-                self._listener.on_message(packet)
+                self._listener.on_message(packet, frame)
             elif packet[:1] == "4":
-                self._listener.on_message(packet[1:])
+                self._listener.on_message(packet[1:], frame)
             elif packet[:1] == "2":
                 self.send([f"3{packet[1:]}"])
             elif packet[:1] == "1":
@@ -262,7 +300,7 @@ class Session:
 
     def _poll(self, line: Polling, body: bytes | None, seconds: float) -> list[Packet]:
         try:
-            status, answer = line.request(self._opening.sid, body, Deadline(seconds))
+            status, answer, _ = line.request(self._opening.sid, body, Deadline(seconds))
         except TimeoutError:
             what = "ping timeout: the server fell silent" if body is None else "a POST timed out"
             raise Ended(what) from None

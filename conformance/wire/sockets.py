@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Self
 
-from socketio import packet as codec
-
+from conformance.wire import packets
 from conformance.wire.deadlines import Deadline
 from conformance.wire.pacing import Pace
 from conformance.wire.sessions import Session, Transport
@@ -26,6 +25,7 @@ from conformance.wire.transports import (
     NotConnected,
     Packet,
     Refused,
+    Throttled,
     Unreachable,
     WrongProtocol,
     shown,
@@ -33,7 +33,7 @@ from conformance.wire.transports import (
 
 __all__ = [
     "Closed", "Connection", "Emission", "Frame", "NoAnswer", "NotConnected", "Received", "Refused",
-    "Transport", "Unreachable", "WrongProtocol",
+    "Throttled", "Transport", "Unreachable", "WrongProtocol",
 ]  # fmt: skip
 
 
@@ -88,11 +88,10 @@ class Connection:
         self._observe = observe
         self._changed = threading.Condition()  # guards what follows
         self._frames: list[Frame] = []
-        self._current = -1  # index of the frame whose content is being read
         self._received: list[Received] = []
         self._acknowledgements: dict[int, list[tuple[Any, ...]]] = {}
         self._next_id = 0
-        self._partial: codec.Packet | None = None  # waits for its binary attachments
+        self._assembly = packets.Assembly()
         self._sid: str | None = None
         self._refusal: NotConnected | None = None
         self._close_reason: str | None = None
@@ -120,15 +119,14 @@ class Connection:
         the connection is already in use. With `breathe` the connection rests (`Pace.breath`)
         before it is returned, and one that ends while it does was refused.
 
-        Raises Unreachable, Refused, NoAnswer, or its kind WrongProtocol; nothing is left running
-        then. Raises ValueError for a URL that is none.
+        Raises Unreachable, Refused, NoAnswer, or its kind WrongProtocol, and Throttled; nothing is
+        left running then. Raises ValueError for a URL that is none.
         """
         self = cls(actor, pace, observe)
         query = {} if token is None else {"token": token}
         address = Address.of(url, query, headers or {})
         self._session = Session(address, pace, self, f"r2c socket of {actor}")
-        deadline = Deadline(pace.answer)
-        self._session.open(transport, deadline)
+        deadline = self._session.open(transport)
         try:
             self._join_namespace(auth, deadline)
             if breathe and self.rest(pace.breath):
@@ -139,13 +137,13 @@ class Connection:
         return self
 
     def _join_namespace(self, auth: Mapping[str, Any] | None, deadline: Deadline) -> None:
-        data = None if auth is None else dict(auth)
         with suppress(Ended):  # which the wait below sees too
-            self._session.send([f"4{codec.Packet(codec.CONNECT, data=data).encode()}"])
+            self._session.send([packets.connect(None if auth is None else dict(auth))])
         with self._changed:
             self._changed.wait_for(lambda: self._sid or self._close_reason, deadline.left)
             if self._sid is not None:
                 return  # connected, even if it has ended again since
+            self._complain()
             if self._close_reason is not None:
                 raise self._refusal or Refused("connect", "closed", self._close_reason)
             raise NoAnswer("connect", deadline.seconds)
@@ -158,11 +156,9 @@ class Connection:
             id = self._next_id if acknowledge else None
             self._next_id += acknowledge
             mark = len(self._frames)
-        packet = codec.Packet(codec.EVENT, data=[event, *args], id=id)
-        encoded = packet.encode()
-        text, *attachments = [encoded] if isinstance(encoded, str) else encoded
+        encoded = packets.event(event, args, id)
         emission = Emission(event, args, id, time.monotonic(), time.time(), mark)
-        self._send([f"4{text}", *map(bytes, attachments)])
+        self._send(encoded)
         return emission
 
     def send_raw(self, packet: Packet) -> None:
@@ -171,10 +167,10 @@ class Connection:
         """
         self._send([packet], raw=True)
 
-    def _send(self, packets: list[Packet], *, raw: bool = False) -> None:
+    def _send(self, messages: list[Packet], *, raw: bool = False) -> None:
         self._complain()
         try:
-            self._session.send(packets, raw=raw)
+            self._session.send(messages, raw=raw)
         except Ended as end:
             raise Closed(self._close_reason or str(end)) from None
 
@@ -282,7 +278,7 @@ class Connection:
             if self._close_reason is None and self._leaving is None:
                 self._leaving = "closed by the suite"
         if self._close_reason is None:
-            self._session.say_goodbye([f"4{codec.DISCONNECT}"])
+            self._session.say_goodbye([packets.disconnect()])
         self._end_session()
 
     def drop(self) -> None:
@@ -307,78 +303,60 @@ class Connection:
         self.close()
 
     def _complain(self) -> None:
-        """A fault of the observer must not end in a thread's void."""
+        """A fault of the observer, or of the session, must not end in a thread's void."""
+        self._session.complain()
         if self._failure is not None:
             raise RuntimeError(f"observing an event of {self.actor} failed") from self._failure
 
     # What the session tells (its threads call)
 
-    def on_frame(self, sent: bool, transport: str, data: Packet) -> None:
-        """Records a frame."""
+    def on_frame(self, sent: bool, transport: str, data: Packet) -> int:
+        """Records a frame and returns its index."""
         with self._changed:
             self._frames.append(Frame(sent, transport, data, time.monotonic(), time.time()))
-            if not sent:
-                self._current = len(self._frames) - 1
+            return len(self._frames) - 1
 
-    def on_message(self, data: Packet) -> None:
+    def on_message(self, data: Packet, frame: int) -> None:
         """Takes one Socket.IO packet or one binary attachment. Raises Ended."""
         try:
-            packet = self._complete(data)
+            packet = self._assembly.add(data)
             if packet is not None and packet.namespace in (None, "/"):
-                self._take(packet)
-        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+                self._take(packet, frame)
+        except packets.MALFORMED:
             self._break_off(f"parse error: {shown(data)} is no Socket.IO packet here")
 
-    def _complete(self, data: Packet) -> Any:
-        """The packet that `data` completes, if it does. Raises ValueError and its like."""
-        if isinstance(data, str):
-            if self._partial is not None:
-                raise ValueError("text instead of an attachment")
-            packet = codec.Packet(encoded_packet=data)
-            binary = packet.packet_type in (codec.BINARY_EVENT, codec.BINARY_ACK)
-            if binary and packet.attachment_count:
-                self._partial = packet
-                return None
-            return packet
-        if self._partial is None:
-            raise ValueError("an attachment of nothing")
-        if not self._partial.add_attachment(data):
-            return None
-        packet, self._partial = self._partial, None
-        return packet
-
-    def _take(self, packet: Any) -> None:
+    def _take(self, packet: Any, frame: int) -> None:
         kind, data = packet.packet_type, packet.data
-        if kind in (codec.EVENT, codec.BINARY_EVENT):
+        if kind in packets.EVENTS:
             name, *args = data
             if not isinstance(data, list) or not isinstance(name, str):
                 raise ValueError("an event without a name")
-            self._take_event(name, tuple(args))
-        elif kind in (codec.ACK, codec.BINARY_ACK):
+            self._take_event(name, tuple(args), frame)
+        elif kind in packets.ACKNOWLEDGEMENTS:
             if not isinstance(data, list):
                 raise ValueError("an acknowledgement without arguments")
             with self._changed:
                 self._acknowledgements.setdefault(packet.id, []).append(tuple(data))
                 self._changed.notify_all()
-        elif kind == codec.CONNECT:
+        elif kind == packets.CONNECT:
             if not isinstance(data, dict) or "sid" not in data:
                 seen = "a CONNECT packet without sid, as Socket.IO 2 sends it"
                 self._break_off(seen, WrongProtocol("connect", seen))
             with self._changed:
                 self._sid = str(data["sid"])
                 self._changed.notify_all()
-        elif kind == codec.CONNECT_ERROR:
+        elif kind == packets.CONNECT_ERROR:
             self._break_off("connect error", Refused("connect", "connect_error", data))
-        elif kind == codec.DISCONNECT:
+        elif kind == packets.DISCONNECT:
             self._break_off(
                 "the server disconnected the socket", Refused("connect", "disconnected")
             )
         else:
             raise ValueError("a packet of unknown type")
 
-    def _take_event(self, name: str, args: tuple[Any, ...]) -> None:
-        frame = self._frames[self._current]
-        received = Received(name, args, frame.at, frame.wall, self._current)
+    def _take_event(self, name: str, args: tuple[Any, ...], index: int) -> None:
+        frame = self._frames[index]
+        received = Received(name, args, frame.at, frame.wall, index)
         failure: Exception | None = None
         if self._observe is not None:
             # Before anyone waiting hears of it: what is judged everywhere is judged by then.

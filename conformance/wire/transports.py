@@ -11,9 +11,9 @@ protocol leaves open (the order of upgrading, when a silent server is given up).
 """
 
 import base64
-import binascii
 import http.client
 import json
+import math
 import selectors
 import socket
 import time
@@ -44,6 +44,13 @@ class Unreachable(NotConnected):
     """Nothing listens there: no TCP (or TLS) connection could be made."""
 
 
+class Throttled(Exception):
+    """The server answers 429 to every handshake: it says nothing about who may connect."""
+
+    def __init__(self) -> None:
+        super().__init__("the backend answers handshakes with 429 for longer than the suite waits")
+
+
 class NoAnswer(NotConnected):
     """The deadline passed without the answer that the protocol asks for at this stage."""
 
@@ -68,7 +75,12 @@ class Refused(NotConnected):
     """
 
     def __init__(
-        self, stage: Stage, reason: str, detail: Any = None, status: int | None = None
+        self,
+        stage: Stage,
+        reason: str,
+        detail: Any = None,
+        status: int | None = None,
+        headers: Mapping[str, str] | None = None,  # of the HTTP answer
     ) -> None:
         said = {
             "http": f"with HTTP status {status}",
@@ -78,6 +90,7 @@ class Refused(NotConnected):
         }[reason]
         super().__init__(f"refused at the {stage} {said}")
         self.stage, self.reason, self.detail, self.status = stage, reason, detail, status
+        self.headers = headers or {}
 
 
 class Ended(Exception):
@@ -139,9 +152,13 @@ class Opening:
                 raise ValueError
             data = json.loads(packet[1:])
             window = (float(data["pingInterval"]) + float(data["pingTimeout"])) / 1000
+            if not 0 <= window < math.inf:
+                raise ValueError
             upgrades = tuple(str(name) for name in data.get("upgrades", ()))
             return cls(str(data["sid"]), upgrades, window, int(data.get("maxPayload", 1_000_000)))
-        except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+        except (
+            ValueError, TypeError, KeyError, AttributeError, RecursionError, OverflowError,
+        ):  # fmt: skip
             raise WrongProtocol("handshake", shown(packet)) from None
 
 
@@ -198,7 +215,7 @@ class WebSocket:
                 )
             except websocket.WebSocketBadStatusException as error:
                 body = (error.resp_body or b"").decode("utf-8", "replace")
-                raise not_accepted(error.status_code, body) from None
+                raise not_accepted(error.status_code, body, error.resp_headers or {}) from None
             except (TimeoutError, websocket.WebSocketTimeoutException):
                 raise NoAnswer("handshake", deadline.seconds) from None
             except (websocket.WebSocketConnectionClosedException, ConnectionError):
@@ -282,8 +299,11 @@ class Polling:
 
     def request(
         self, sid: str | None, body: bytes | None, deadline: deadlines.Deadline
-    ) -> tuple[int, bytes]:
-        """A GET, or a POST of `body`. Raises OSError, http.client.HTTPException, Unreachable."""
+    ) -> tuple[int, bytes, Mapping[str, str]]:
+        """Status, body and headers of the answer to a GET, or to a POST of `body`.
+
+        Raises OSError, http.client.HTTPException, Unreachable.
+        """
         if time.monotonic() - self._used > deadlines.STALE_AFTER:
             self._connection.close()
         headers = dict(self._address.headers)
@@ -303,7 +323,7 @@ class Polling:
                 if response.length:  # http.client overlooks it when asked for a number of bytes
                     raise http.client.IncompleteRead(answer, response.length)
                 self._used = time.monotonic()
-                return response.status, answer
+                return response.status, answer, dict(response.getheaders())
 
     def cut(self) -> None:
         """Ends the TCP connection, for good; wakes whoever waits in `request`."""
@@ -333,10 +353,10 @@ def _dial(address: Address) -> socket.socket:
         raise Unreachable(error.strerror or str(error)) from None
 
 
-def not_accepted(status: int, body: str) -> NotConnected:
+def not_accepted(status: int, body: str, headers: Mapping[str, str]) -> NotConnected:
     """What an HTTP status other than the one that accepts means."""
     if status >= 400:
-        return Refused("handshake", "http", body, status)
+        return Refused("handshake", "http", body, status, headers)
     return WrongProtocol("handshake", f"HTTP status {status} {shown(body)}")
 
 
@@ -351,5 +371,5 @@ def packets_of(body: bytes) -> list[Packet]:
     try:
         texts = body.decode("utf-8").split(SEPARATOR)
         return [base64.b64decode(t[1:], validate=True) if t[:1] == "b" else t for t in texts]
-    except (UnicodeDecodeError, binascii.Error):
+    except ValueError:  # of base64 too, which says so of characters that are not ASCII
         raise Ended(f"a payload cannot be decoded: {shown(body)}") from None

@@ -23,6 +23,7 @@ from conformance.wire.transports import (
     NoAnswer,
     Packet,
     Refused,
+    Throttled,
     Unreachable,
     WrongProtocol,
 )
@@ -73,12 +74,15 @@ class Intruder:
     ) -> Self:
         """Opens a session and asks for the namespace; without `join` it leaves that out.
 
-        Raises Unreachable when nobody listens. A refusal is no error.
+        Raises Unreachable when nobody listens, Blocked when nobody is let in for now (429). A
+        refusal is no error.
         """
         self = cls(pace)
         session = Session(Address.of(url, query, {}), pace, self, "r2c intruder")
         try:
-            session.open(transport, self._deadline)
+            self._deadline = session.open(transport)
+        except Throttled as error:
+            raise Blocked(str(error)) from None
         except WrongProtocol as answer:
             # A redirect, for one: nobody has been let in.
             self._refusal = str(answer)
@@ -143,13 +147,15 @@ class Intruder:
         if self._session is not None:
             self._session.end("closed by the suite")
             self._session.join()
+            self._session.complain()
 
     # What the session tells (its threads call)
 
-    def on_frame(self, sent: bool, transport: str, data: Packet) -> None:
+    def on_frame(self, sent: bool, transport: str, data: Packet) -> int:
         """Nothing to record."""
+        return 0
 
-    def on_message(self, data: Packet) -> None:
+    def on_message(self, data: Packet, frame: int = 0) -> None:
         """Takes one Socket.IO packet of the default namespace."""
         if not isinstance(data, str) or data[1:2] == "/":
             return

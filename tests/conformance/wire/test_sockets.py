@@ -15,15 +15,19 @@ import pytest
 import socketio
 from werkzeug.serving import WSGIRequestHandler, make_server
 
+from conformance.wire import packets
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import (
     Closed,
     Connection,
     NoAnswer,
+    NotConnected,
     Refused,
+    Throttled,
     Unreachable,
     WrongProtocol,
 )
+from conformance.wire.transports import Opening
 
 BRISK = Pace(patience=0.1)  # a handshake within 1 s
 PATIENT = Pace(patience=0.5)
@@ -779,3 +783,178 @@ def test_what_a_frame_says_is_what_passed(echo):
     sent = next(one for one in frames if one.sent and "echo" in one.data)
     assert json.loads(sent.data[3:]) == ["echo", {"n": 1}]
     assert [one.at for one in frames] == sorted(one.at for one in frames)
+
+
+# Answers 429 (D12)
+
+
+def busy_at_first(*waits: str):
+    """Answers 429 with each of these Retry-After in turn, and lets clients in afterwards."""
+    left = list(waits)
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        if left:
+            field = f"\r\nRetry-After: {left.pop(0)}"
+            connection.sendall(http("slow down", f"429 Too Many Requests{field}"))
+        elif b"Upgrade" in head:
+            over_websocket(frame(CONNECTED))(connection, head)
+        elif head.startswith(b"POST"):
+            connection.sendall(http("ok"))
+        else:
+            connection.sendall(http(f"{OPEN}\x1e{CONNECTED}"))
+            connection.recv(65536)
+            connection.recv(65536)
+
+    return handle
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_server_that_asks_to_slow_down_is_asked_again_later(transport):
+    with server(busy_at_first("1", "0")) as url:
+        before = time.monotonic()
+        connection = Connection.open(url, transport=transport, pace=BRISK)
+        assert 1.2 <= time.monotonic() - before < 4, "a second as asked, and a pause nobody asked"
+        assert connection.sid == "N"
+        connection.drop()
+    assert_no_thread_stays()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_server_that_asks_for_more_than_the_pace_allows_has_refused_nobody(transport):
+    with server(busy_at_first("3600")) as url, pytest.raises(Throttled, match="429"):
+        Connection.open(url, transport=transport, pace=BRISK)
+    assert not issubclass(Throttled, NotConnected)
+    assert_no_thread_stays()
+
+
+# What a server announces
+
+
+def announcing(**fields: str):
+    texts = {"sid": '"S"', "upgrades": "[]", "pingInterval": "25000", "pingTimeout": "20000"}
+    body = ",".join(f'"{name}":{value}' for name, value in (texts | fields).items())
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        if b"Upgrade" in head:
+            accept_websocket(connection, head)
+            connection.sendall(frame(f"0{{{body}}}") + frame(CONNECTED) + frame('42["here"]'))
+            while connection.recv(65536):
+                pass
+        elif head.startswith(b"POST"):
+            connection.sendall(http("ok"))
+        else:
+            connection.sendall(http(f"0{{{body}}}"))
+            head_of(connection)
+            connection.sendall(http(f'{CONNECTED}\x1e42["here"]'))
+            connection.recv(65536)
+
+    return handle
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_server_that_waits_for_weeks_between_pings_is_no_fault(transport):
+    with server(announcing(pingTimeout="2147483647")) as url:
+        connection = Connection.open(url, transport=transport, pace=BRISK)
+        assert connection.wait_for("here", within=2)
+        assert not connection.rest(0.1)
+        assert connection.ping_window > 2_147_483
+        connection.drop()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(
+    "field",
+    [{"pingTimeout": "1e999"}, {"pingInterval": "NaN"}, {"pingInterval": "-1e9"},
+     {"maxPayload": "1e999"}, {"pingTimeout": "9" * 400}],
+    ids=str,
+)  # fmt: skip
+def test_times_and_sizes_that_are_none_are_another_protocol(transport, field):
+    with server(announcing(**field)) as url, pytest.raises(WrongProtocol):
+        Connection.open(url, transport=transport, pace=BRISK)
+    assert_no_thread_stays()
+
+
+@pytest.mark.parametrize("transport", ["polling", "default"])
+def test_an_attachment_that_is_no_base64_is_another_protocol(transport):
+    def handle(connection: socket.socket, head: bytes) -> None:
+        connection.sendall(http(f"{OPEN}\x1ebé"))
+
+    with server(handle) as url, pytest.raises(WrongProtocol):
+        Connection.open(url, transport=transport, pace=BRISK)
+
+
+@pytest.mark.parametrize("transport", ["polling", "default"])
+def test_an_attachment_that_is_no_base64_ends_a_session_with_its_reason(transport):
+    def handle(connection: socket.socket, head: bytes) -> None:
+        if head.startswith(b"POST"):
+            connection.sendall(http("ok"))
+            return
+        connection.sendall(http(OPEN))
+        head_of(connection)
+        connection.sendall(http(CONNECTED))
+        head_of(connection)
+        connection.sendall(http("bé"))
+
+    with server(handle) as url:
+        connection = Connection.open(url, transport=transport, pace=BRISK)
+        assert connection.rest(5)
+        assert "cannot be decoded" in connection.close_reason
+        connection.drop()
+
+
+# Faults of the suite
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_fault_in_a_thread_is_told_to_whoever_waits_and_is_no_refusal(monkeypatch, transport):
+    monkeypatch.setattr(Connection, "_take", lambda self, packet, frame: {}.pop("bug"))
+    monkeypatch.setattr(packets, "MALFORMED", (ValueError,))
+    with server(announcing()) as url, pytest.raises(RuntimeError, match="failed") as failure:
+        Connection.open(url, transport=transport, pace=BRISK)
+    assert isinstance(failure.value.__cause__, KeyError)
+    assert_no_thread_stays()
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_fault_while_opening_leaves_no_socket_open(monkeypatch, transport):
+    ended = threading.Event()
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        with suppress(OSError):
+            announcing()(connection, head)
+            while connection.recv(65536):
+                pass
+        ended.set()
+
+    def fails(packet: object) -> None:
+        raise KeyError("bug")
+
+    monkeypatch.setattr(Opening, "read", fails)
+    with server(handle) as url:
+        with pytest.raises(KeyError) as failure:
+            Connection.open(url, transport=transport, pace=BRISK)
+        assert ended.wait(3), failure
+
+
+# What is on the wire
+
+
+@pytest.mark.parametrize("transport", ["websocket", "polling"])
+def test_events_go_as_browsers_write_them(echo, transport):
+    text = "é 日本 😀 \u2028"
+    with Connection.open(echo, token="good", transport=transport, pace=PATIENT) as connection:
+        emission = connection.emit("echo", {"täxt": text, "lone": "\ud800"}, acknowledge=True)
+        assert connection.acknowledgement(emission, within=5)[0]["täxt"] == text
+        sent = next(one.data for one in connection.frames if one.sent and "echo" in one.data)
+    assert sent == f'420["echo",{{"täxt":"{text}","lone":"\\ud800"}}]'
+
+
+def test_an_event_keeps_its_frame_when_others_pass_at_the_same_time():
+    """The upgrade records the frames of its probe while the reader is busy with an event."""
+    connection = Connection("Asha", BRISK, None)
+    first = connection.on_frame(False, "polling", '42["one"]')
+    connection.on_frame(False, "websocket", "3probe")
+    connection.on_message('2["one"]', first)
+    (got,) = connection.received()
+    assert (got.event, got.index) == ("one", first)
+    assert connection.frames[got.index].data == '42["one"]'
