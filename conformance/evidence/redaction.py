@@ -62,7 +62,8 @@ class Redactor:
             taken = set(self._placeholders.values())
             numbers = (f"${word}" if n == 1 else f"${word}_{n}" for n in range(1, len(taken) + 2))
             placeholder = next(one for one in numbers if one not in taken)
-            if secret:
+            if any(map(str.isalnum, secret)):
+                # Two dots are a broken token of the suite, and no secret: they stand everywhere.
                 self._placeholders[secret] = placeholder
                 self._rules = self._all_rules()
             return self._of_name.setdefault(name, placeholder) if secret else placeholder

@@ -37,7 +37,7 @@ def judge(
     return Judgement(
         expectation.requirement,
         False,
-        summary=f"{operation.method} {operation.path}: {expectation.reason} is {got}, not {wanted}",
+        summary=f"{operation.method} {operation.path}: {expectation.reason} is {got}",
         expected=f"{wanted}, because {why(expectation, stimulus)}",
         observed=answered(exchange),
         level=expectation.level,

@@ -73,6 +73,8 @@ class Outcome:
     reason: str | None = None
     """Why it is switched off, untestable or in error, or what was observed."""
     findings: tuple[Finding, ...] = ()
+    known: tuple[Finding, ...] = ()
+    """Findings that a baseline accepts."""
 
 
 @dataclass(slots=True)
@@ -212,12 +214,13 @@ def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
 
 
 def without(outcomes: Iterable[Outcome], accepted: frozenset[str]) -> tuple[Outcome, ...]:
-    """The outcomes without the findings whose fingerprints are accepted."""
+    """The outcomes with the findings whose fingerprints are accepted put aside as known."""
     kept = []
     for outcome in outcomes:
         findings = tuple(f for f in outcome.findings if f.fingerprint not in accepted)
+        known = tuple(f for f in outcome.findings if f.fingerprint in accepted)
         status, reason = outcome.status, outcome.reason
-        if outcome.findings and not findings and status is Status.FAILED:
+        if known and not findings and status is Status.FAILED:
             status, reason = Status.PASSED, "the baseline accepts its findings"
-        kept.append(replace(outcome, findings=findings, status=status, reason=reason))
+        kept.append(replace(outcome, findings=findings, known=known, status=status, reason=reason))
     return tuple(kept)

@@ -65,6 +65,7 @@ def _requirement(outcome: Outcome) -> dict[str, Any]:
         "cases": outcome.cases,
         "reason": outcome.reason,
         "findings": [_finding(finding) for finding in outcome.findings],
+        "known": [finding.fingerprint for finding in outcome.known],
     }
 
 

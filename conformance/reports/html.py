@@ -11,6 +11,7 @@ _SIGNS = {
     "passed": "✓",
     "failed": "✗",
     "warning": "▲",
+    "known": "≈",
     "untestable": "?",
     "error": "!",
     "not-applicable": "–",

@@ -94,14 +94,23 @@ class Report:
                 yield outcome, finding
 
     def state(self, outcome: Outcome) -> str:
-        """What became of a requirement in one word: its status, or `warning` where it failed by
-        findings that do not count.
+        """What became of a requirement in one word, for people.
+
+        Its status, but a finding shows even where something else could not be judged; `warning`
+        where no finding counts, `known` where a baseline accepts all there are.
         """
-        if outcome.status is Status.FAILED and not any(
-            finding.level in counted(self.strict) for finding in outcome.findings
-        ):
+        if any(finding.level in counted(self.strict) for finding in outcome.findings):
+            return Status.FAILED.label
+        if outcome.status is Status.FAILED:
             return "warning"
+        if outcome.known and outcome.status is Status.PASSED:
+            return "known"
         return outcome.status.label
+
+    @property
+    def states(self) -> Counter[str]:
+        """How many requirements are in which state."""
+        return Counter(map(self.state, self.outcomes))
 
     def groups(self) -> Iterator[tuple[str, str, tuple[Outcome, ...]]]:
         """Name, title and outcomes of each group that this run judges."""
@@ -121,14 +130,15 @@ class Report:
     @property
     def in_words(self) -> str:
         """The counts as words: `97 of 99 requirements kept, 2 findings`."""
-        counts = self.counts
-        parts = [f"{counts[Status.PASSED]} of {len(self.outcomes)} requirements kept"]
+        states = self.states
+        parts = [f"{states['passed']} of {len(self.outcomes)} requirements kept"]
         for count, one, more in (
             (len(self.failures), "finding", "findings"),
             (len(self.warnings), "warning", "warnings"),
-            (counts[Status.UNTESTABLE], "not judged", "not judged"),
-            (counts[Status.ERROR], "error of this suite", "errors of this suite"),
-            (counts[Status.NOT_APPLICABLE], "switched off", "switched off"),
+            (states["known"], "broken as the baseline knows", "broken as the baseline knows"),
+            (states["untestable"], "not judged", "not judged"),
+            (states["error"], "error of this suite", "errors of this suite"),
+            (states["not-applicable"], "switched off", "switched off"),
             (len(self.stale), "stale baseline entry", "stale baseline entries"),
         ):
             if count:

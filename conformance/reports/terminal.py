@@ -1,5 +1,6 @@
 """What a person sees: progress while the run goes on, then what fails, first things first."""
 
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
@@ -21,6 +22,7 @@ _STATES = {
     "passed": ("✓", "green"),
     "failed": ("✗", "red"),
     "warning": ("▲", "yellow"),
+    "known": ("≈", "yellow"),
     "untestable": ("?", "yellow"),
     "error": ("!", "magenta"),
     "not-applicable": ("–", "dim"),
@@ -32,6 +34,10 @@ _VERDICTS = {
     Verdict.INCOMPLETE: "bold yellow",
 }
 _LEVELS = {"must": "bold red", "should": "yellow", "may": "dim"}
+
+
+MOST_SHOWN = 3
+"""Findings of one requirement that the terminal shows; the page has them all."""
 
 
 class Terminal(Console):
@@ -138,7 +144,11 @@ def _section(
     if not findings:
         return
     console.print(Text(title, style="bold underline"))
+    shown: Counter[str] = Counter()
     for outcome, finding in findings:
+        shown[finding.requirement] += 1
+        if shown[finding.requirement] > MOST_SHOWN:
+            continue
         heading = Text(f"{finding.requirement} ", style=_LEVELS[finding.level])
         heading.append(printable(finding.summary), style="bold")
         heading.append(f"  {outcome.requirement.notes}", style="dim")
@@ -146,7 +156,7 @@ def _section(
         for name, value in (("expected", finding.expected), ("observed", finding.observed)):
             line = Text(f"{name}  ", style="dim")
             line.append(printable(value), style="default")
-            console.print(Padding(line, (0, 0, 0, 2)))
+            console.print(Padding(line, (0, 0, 0, 2), expand=False))
         commands = finding.reproduce
         if finding.script is not None:
             needs = finding.script.splitlines()[0].removeprefix("// ")
@@ -154,6 +164,12 @@ def _section(
         for command in commands:
             # Never wrapped: what is shown here is copied and pasted.
             console.print(Text(f"  {printable(command)}", style="cyan"), soft_wrap=True)
+        console.print()
+    for requirement, count in shown.items():
+        if count > MOST_SHOWN:
+            more = f"{requirement}: {count - MOST_SHOWN} more in {folder}/report.html"
+            console.print(Text(more, style="dim"), soft_wrap=True)
+    if max(shown.values()) > MOST_SHOWN:
         console.print()
 
 
@@ -165,7 +181,7 @@ def _reasons(console: Console, title: str, report: Report, status: Status) -> No
     for reason, ids in by_reason.items():
         line = Text(", ".join(ids), style=_STATES[status.label][1])
         line.append(f"  {printable(reason)}", style="default")
-        console.print(Padding(line, (0, 0, 0, 2)))
+        console.print(Padding(line, (0, 0, 0, 2), expand=False))
     console.print()
 
 

@@ -77,8 +77,9 @@ def test_a_short_secret_hides_only_where_it_stands_alone():
     )
 
 
-def test_an_empty_secret_replaces_nothing():
-    redactor = Redactor()
+def test_an_empty_secret_and_bare_dots_replace_nothing():
+    redactor = Redactor({"TWO_DOTS": ".."})
+    assert redactor.text("and so on...") == "and so on..."
     assert redactor.register("EMPTY_TOKEN", "") == "$EMPTY_TOKEN"
     assert redactor.text("abc") == "abc"
 

@@ -66,9 +66,7 @@ def test_the_documented_answer_keeps_the_requirement(judged):
 def test_another_answer_to_a_valid_message_breaks_it(judged, status):
     judgement = judged(HELLO, exchange(status, {"success": False, "message": "no"}))
     assert (judgement.requirement, judgement.holds, judgement.level) == ("SEND-01", False, "must")
-    assert (
-        judgement.summary == f"POST /api/messages/send: valid input is answered {status}, not 201"
-    )
+    assert judgement.summary == f"POST /api/messages/send: valid input is answered {status}"
 
 
 @pytest.mark.parametrize("status", [200, 201, 204, 302, 401, 403, 404])
@@ -91,7 +89,7 @@ def test_where_the_backend_is_free_nothing_is_judged(contract, status):
 def test_no_answer_is_no_refusal(judged):
     judgement = judged(NUMBER, exchange(None, error="the connection was reset"))
     assert (judgement.requirement, judgement.holds) == ("SEND-11", False)
-    assert judgement.summary.endswith("is left without an answer, not 400")
+    assert judgement.summary.endswith("is left without an answer")
     assert judgement.observed == "no answer: the connection was reset"
 
 
@@ -105,9 +103,7 @@ def test_a_judgement_says_why_and_quotes_what_schemathesis_says(judged):
 def test_summaries_hold_no_generated_value(judged):
     other = Stimulus("sendMessage", {"recipientId": CHITRA.id, "text": [77]}, content_type=JSON)
     summaries = {judged(stimulus, exchange(201)).summary for stimulus in (NUMBER, other)}
-    assert summaries == {
-        "POST /api/messages/send: a body whose /text is wrong is answered 201, not 400"
-    }
+    assert summaries == {"POST /api/messages/send: a body whose /text is wrong is answered 201"}
 
 
 # What the answer shows

@@ -47,12 +47,26 @@ def test_a_deed_that_fails_fails_all_and_leaves_nobody_waiting(stage):
         stage.together(fail, lambda: "b")
 
 
-def test_a_preparation_that_fails_leaves_nobody_waiting(stage):
-    def fail() -> None:
-        raise KeyError("x")
+def test_a_preparation_that_fails_is_told_and_leaves_nobody_waiting(stage):
+    waiting, names = threading.Event(), iter("ab")
 
-    with pytest.raises((KeyError, threading.BrokenBarrierError)):
-        stage.together(lambda: "a", lambda: "b", before=fail)
+    def fail_once() -> None:
+        if next(names) == "b":
+            assert waiting.wait(5)
+            raise KeyError("x")
+        waiting.set()
+
+    with pytest.raises(KeyError):
+        stage.together(lambda: "a", lambda: "b", before=fail_once)
+
+
+def test_a_history_that_lacks_a_message_is_read_more_and_more_seldom(stage, monkeypatch):
+    readings = []
+    monkeypatch.setattr(stage, "history_of", lambda *pair: readings.append(pair) or [])
+    monkeypatch.setattr(Pace, "delivery", 0.7)
+    assert stage.history_with("one", "other", texts=["never comes"]) == []
+    # After 0.02, 0.06, 0.14, 0.3 and 0.62 seconds, and at the end.
+    assert 3 <= len(readings) <= 7
 
 
 def test_an_interrupt_before_all_have_come_leaves_nobody_waiting(stage, monkeypatch):

@@ -11,6 +11,7 @@ from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Connection
 from conformance.wire.transports import Unreachable
 from reference_server.in_process import RunningServer, running
+from tests.conformance.conftest import answer, answering
 
 PACE = Pace(patience=0.5)
 OVER = pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -71,6 +72,24 @@ def await_names(intruder: Intruder) -> set[str]:
     while deadline.left and "typingStatus" not in {name for name, _ in intruder.heard}:
         intruder.await_refusal(Deadline(0.01))
     return {name for name, _ in intruder.heard}
+
+
+@OVER
+def test_a_handshake_that_fails_is_told_from_one_that_is_refused(
+    serve, transport: Transport
+) -> None:
+    url = serve(answering(lambda request: answer(b"oops", "500 Internal Server Error")))
+    intruder = Intruder.enter(url, {}, transport, PACE)
+    assert intruder.refusal is not None
+    assert intruder.status == 500
+
+
+def test_what_is_heard_before_the_client_is_turned_away_is_told_from_what_comes_later() -> None:
+    intruder = Intruder(PACE)
+    for packet in ("0{}", '2["userStatus",{"a":1}]', "1", '2["userStatus",{"a":2}]'):
+        intruder.on_message(packet)
+    assert intruder.heard_as_a_guest == (("userStatus", {"a": 1}),)
+    assert len(intruder.heard) == 2
 
 
 def test_nobody_who_listens_is_no_refusal() -> None:
