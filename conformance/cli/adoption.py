@@ -1,5 +1,6 @@
-"""The commands `init`, `doctor` and `replay`: how a team begins, and comes back to a finding."""
+"""The commands `init`, `doctor`, `replay` and `token`: how a team begins, and comes back."""
 
+import secrets
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -20,7 +21,7 @@ WELL, OCCURS, NOT_WELL = 0, 1, 3
 
 
 def run_command(arguments: Sequence[str]) -> int:
-    """Runs `init`, `doctor` or `replay` and returns the exit status. Raises Wrong."""
+    """Runs one of the commands and returns the exit status. Raises Wrong."""
     parser = Parser(prog="r2c-verify")
     commands = parser.add_subparsers(dest="command", required=True)
     init = commands.add_parser("init", help="write a first target file")
@@ -33,11 +34,21 @@ def run_command(arguments: Sequence[str]) -> int:
     replay = commands.add_parser("replay", help="look whether a finding still occurs")
     replay.add_argument("finding", metavar="FINDING", help="its fingerprint, or its requirement")
     replay.add_argument("--report", type=Path, metavar="FILE", default=REPORT, help="its report")
-    for command in (doctor, replay):
+    token = commands.add_parser("token", help="print a token of a user of the target file")
+    token.add_argument("user", metavar="USER", help="name, userId or _id")
+    kinds = token.add_mutually_exclusive_group()
+    for name, what in (
+        ("--expired", "one that ran out ten minutes ago"),
+        ("--not-yet-valid", "one whose time comes in an hour"),
+        ("--nobody", "one of a user who does not exist"),
+    ):
+        kinds.add_argument(name, action="store_true", help=what)
+    for command in (doctor, replay, token):
         command.add_argument("url", nargs="?", metavar="URL", help="the backend")
         command.add_argument("--target", type=Path, metavar="FILE", help="target file")
     chosen = parser.parse_args(arguments)
-    return {"init": _init, "doctor": _doctor, "replay": _replay}[chosen.command](chosen)
+    run = {"init": _init, "doctor": _doctor, "replay": _replay, "token": _token}[chosen.command]
+    return run(chosen)
 
 
 def _init(arguments: "argparse.Namespace") -> int:
@@ -116,6 +127,34 @@ def _doctor(arguments: "argparse.Namespace") -> int:
             line.append(printable(redactor.text(diagnosis.words)), style="default")
             console.print(line, soft_wrap=True)
     return WELL if well else NOT_WELL
+
+
+def _token(arguments: "argparse.Namespace") -> int:
+    from conformance.backend.target import TargetError
+    from conformance.backend.tokens import NoToken, TokenMint
+
+    target = _target(arguments)
+    names = [user for user in target.users if arguments.user in (user.name, user.public_id)]
+    names += [user for user in target.users if user.id == arguments.user.lower()]
+    if not names:
+        known = ", ".join(user.name for user in target.users)
+        raise Wrong(f"{arguments.user} is no user of the target file; it has {known}.")
+    user, mint = names[0], TokenMint(target)
+    try:
+        if arguments.expired:
+            token = mint.expired(user)
+        elif arguments.not_yet_valid:
+            token = mint.not_yet_valid(user)
+        elif arguments.nobody:
+            token = mint.nobody(
+                replace(user, id=f"e{secrets.token_hex(12)[1:]}", public_id="NOBODY")
+            )
+        else:
+            token = mint.valid(user)
+    except (NoToken, TargetError) as error:
+        raise Wrong(f"{error}.".replace("..", ".")) from None
+    print(token)  # noqa: T201
+    return WELL
 
 
 def _replay(arguments: "argparse.Namespace") -> int:

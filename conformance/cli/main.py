@@ -30,6 +30,7 @@ COMMANDS = {
     "init": "adoption",
     "doctor": "adoption",
     "replay": "adoption",
+    "token": "adoption",
 }
 """The sub-commands and the modules of this folder that run them."""
 
@@ -40,6 +41,7 @@ further commands:
   r2c-verify init [URL]            write a first target file
   r2c-verify doctor                look whether the target file fits its backend
   r2c-verify replay FINDING        look whether a finding of the last report still occurs
+  r2c-verify token USER            print a token of a user of the target file
 
 exit status:
   0 conformant   1 not conformant, or a stale baseline   2 wrong usage or target file

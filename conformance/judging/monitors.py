@@ -48,7 +48,7 @@ class Sighting:
 
 
 def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement]:
-    """All that holds for any answer of a documented operation, and for any answer that it is no 5xx.
+    """All that holds for any answer of a documented operation; of any other, that it is no 5xx.
 
     Nothing is said about HEAD and OPTIONS, about conditional requests, or about what the HTTP
     server answered before the application saw the request (D12).
