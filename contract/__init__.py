@@ -9,8 +9,8 @@ contract.operations["sendMessage"].request.validator.violations({"text": "hello"
 from contract.errors import DocumentError
 from contract.events import Event
 from contract.loading import Contract, load
-from contract.operations import Blame, Operation, Parameter, Request, Response
-from contract.requirements import GROUPS, Clause, Level, Requirement
+from contract.operations import Blame, Level, Operation, Parameter, Request, Response
+from contract.requirements import GROUPS, Clause, Requirement
 from contract.schemas import Validator, Violation
 
 __all__ = [

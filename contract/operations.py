@@ -3,11 +3,16 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from contract.errors import DocumentError
 from contract.parsing import Json
 from contract.pointers import escaped
 from contract.schemas import Validator
+
+Level = Literal["must", "should", "may"]
+UNKNOWN_LEVEL = "unknown-level"
+"""The part of `x-blame` that is a level and no requirement's id."""
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 JSON_TYPE = "application/json"
@@ -72,12 +77,15 @@ class Blame:
     """It accepted what it has to refuse, and the schema names no requirement of its own."""
     unknown: str | None
     """It did not say that the named user is unknown."""
+    unknown_level: Level | None
+    """The level of the clause that says so, where it is not the requirement's own."""
 
     @classmethod
     def of(cls, node: Json) -> "Blame":
         """Reads the `x-blame` of an operation; every part of it is optional."""
         blame = node.get("x-blame", {})
-        return cls(blame.get("accepts"), blame.get("refuses"), blame.get("unknown"))
+        parts = ("accepts", "refuses", "unknown", UNKNOWN_LEVEL)
+        return cls(*(blame.get(part) for part in parts))
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 from contract.documents import Document
 from contract.errors import DocumentError
-from contract.operations import METHODS
+from contract.operations import METHODS, UNKNOWN_LEVEL, Level
 from contract.parsing import Json
 from contract.pointers import escaped
 
-Level = Literal["must", "should", "may"]
 FIELD = "x-requirements"
 GROUPS = {
     "AUTH": "Authentication over HTTP",
@@ -128,7 +126,8 @@ def _blamed(node: Json, place: str) -> Iterator[tuple[str, str]]:
             if key == "x-violation":
                 yield there, str(value)
             elif key == "x-blame" and isinstance(value, dict):
-                yield from ((f"{there}/{what}", str(name)) for what, name in value.items())
+                names = {what: name for what, name in value.items() if what != UNKNOWN_LEVEL}
+                yield from ((f"{there}/{what}", str(name)) for what, name in names.items())
             else:
                 yield from _blamed(value, there)
 

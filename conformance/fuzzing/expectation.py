@@ -9,7 +9,7 @@ from typing import Any
 
 from conformance.fuzzing.people import FIELDS, Named, People
 from conformance.fuzzing.stimulus import ABSENT, Stimulus
-from contract import Contract, Event, Level, Operation, Request, Requirement, Violation
+from contract import Blame, Contract, Event, Level, Operation, Request, Requirement, Violation
 
 JSON_TYPE = "application/json"
 NOT_JSON = "ERR-02"
@@ -132,7 +132,7 @@ def of_request(
     if nobody:
         # A backend may also say that a string cannot be one of its public ids (CHAT-03).
         fair = frozenset({404, 400}) if _by_public_id(body) else frozenset({404})
-        return _nobody(contract, operation.blame.unknown, fair)
+        return _nobody(contract, operation.blame, fair)
     return _taken(contract, operation.blame.accepts, frozenset({operation.success}))
 
 
@@ -160,7 +160,7 @@ def of_event(contract: Contract, event: Event, stimulus: Stimulus, people: Peopl
     if free:
         return FREE
     if Named.NOBODY in in_payload:
-        return _nobody(contract, event.blame.unknown, frozenset())
+        return _nobody(contract, event.blame, frozenset())
     return _taken(contract, event.blame.accepts, frozenset())
 
 
@@ -311,13 +311,11 @@ def _refused(
     return Expectation(Kind.REFUSED, requirement.id, requirement.level, fair, reason, detail)
 
 
-def _nobody(contract: Contract, name: str | None, fair: frozenset[int]) -> Expectation:
-    requirement = _requirement(contract, name)
+def _nobody(contract: Contract, blame: Blame, fair: frozenset[int]) -> Expectation:
+    requirement = _requirement(contract, blame.unknown)
     if requirement is None:
         return FREE
-    # A requirement that is about malformed ids first says about unknown users in a further
-    # sentence.
-    level = requirement.clauses[0].level if requirement.clauses else requirement.level
+    level = blame.unknown_level or requirement.level
     return Expectation(Kind.NOBODY, requirement.id, level, fair, "a user who does not exist")
 
 

@@ -131,6 +131,7 @@ def test_requirements_are_a_list(project: Project) -> None:
         (["META-01"], "", "has to be a mapping"),
         ({"accepts": 5}, "/accepts", "has to be a text"),
         ({"accepted": "META-01"}, "", "has no field accepted"),
+        ({"unknown-level": "META-01"}, "/unknown-level", "must"),
         ({"refuses": "META-77"}, "/refuses", "META-77 is defined nowhere"),
     ],
 )

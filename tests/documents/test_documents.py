@@ -248,6 +248,14 @@ def test_an_operation_blames_requirements_that_bind_it(contract: Contract, opera
         assert operation.id in contract.requirements[name].binds
 
 
+@pytest.mark.parametrize("operation", CONTRACT.operations.values(), ids=lambda op: op.id)
+def test_what_is_said_of_unknown_users_has_a_level_of_its_requirement(
+    contract: Contract, operation: Any
+) -> None:
+    level = operation.blame.unknown_level
+    assert level is None or level in contract.requirements[operation.blame.unknown].levels
+
+
 @pytest.mark.parametrize(
     "event", [e for e in CONTRACT.events.values() if e.action == "receive"], ids=lambda e: e.name
 )

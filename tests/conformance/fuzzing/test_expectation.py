@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from conformance.fuzzing.expectation import (
@@ -9,6 +11,7 @@ from conformance.fuzzing.expectation import (
     sendable,
 )
 from conformance.fuzzing.stimulus import ABSENT, Stimulus
+from contract import Clause
 
 from .conftest import ASHA, BEN
 
@@ -184,6 +187,17 @@ def test_reading_and_setting_for_an_unknown_user_is_a_should(expect):
     settings = expect("updateConversationMetadata", FLAGS, otherUserId=NOBODY)
     assert (history.requirement, history.level) == ("HIST-06", "should")
     assert (settings.requirement, settings.level) == ("META-06", "should")
+
+
+def test_the_level_is_the_one_that_the_document_names_whatever_other_clauses_there_are(
+    contract, people
+):
+    known = contract.requirements["META-06"]
+    more = replace(known, clauses=(Clause("may", "Something else."), *known.clauses))
+    changed = replace(contract, requirements={**contract.requirements, "META-06": more})
+    operation = contract.operations["updateConversationMetadata"]
+    stimulus = Stimulus(operation.id, FLAGS, {"otherUserId": NOBODY}, "application/json")
+    assert of_request(changed, operation, stimulus, people).level == "should"
 
 
 # The backend's choice
