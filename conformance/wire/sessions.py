@@ -137,12 +137,12 @@ class Session:
             for line in self._lines:
                 line.close()
             raise
-        self._start(self._read, waiting)
+        self._start(self._read, waiting, last=self._close_what_was_read)
         if transport != "websocket":
-            self._start(self._write)
+            self._start(self._write, last=self._writer.close)
         if transport == "default" and "websocket" in self._opening.upgrades:
             self._upgrading = True
-            self._start(self._upgrade)
+            self._start(self._upgrade, last=lambda: None)
 
     def _first(self, ws: WebSocket, deadline: Deadline) -> Opening:
         try:
@@ -235,14 +235,18 @@ class Session:
             if thread is not threading.current_thread():
                 thread.join(deadline.left)
 
-    def _start(self, work: Callable[..., None], *args: object) -> None:
+    def _start(self, work: Callable[..., None], *args: object, last: Callable[[], None]) -> None:
         name = f"{self._name} {work.__name__.strip('_')}"
-        thread = threading.Thread(target=self._guarded, args=(work, *args), name=name, daemon=True)
+        thread = threading.Thread(
+            target=self._guarded, args=(work, last, *args), name=name, daemon=True
+        )
         self._threads.append(thread)
         thread.start()
 
-    def _guarded(self, work: Callable[..., None], *args: object) -> None:
-        """Runs the work of a thread; however it ends badly, the session ends with it."""
+    def _guarded(self, work: Callable[..., None], last: Callable[[], None], *args: object) -> None:
+        """Runs the work of a thread; however it ends badly, the session ends with it. What it does
+        last comes after that: who sends on a closed connection would call that the end.
+        """
         try:
             work(*args)
         except Ended as end:
@@ -254,6 +258,8 @@ class Session:
         except Exception as error:
             self._fault = error
             self.end("the suite failed")
+        finally:
+            last()
 
     def complain(self) -> None:
         """A fault of the suite must not end in a thread's void. Raises RuntimeError."""
@@ -261,16 +267,16 @@ class Session:
             raise RuntimeError(f"{self._name} failed") from self._fault
 
     def _read(self, packets: Sequence[Packet]) -> None:
-        try:
-            self._take(packets, "polling")
-            while self._may_poll():
-                self._take(self._poll(self._reader, None, self._silence), "polling")
-            while self._ws is not None:
-                self._take(self._ws.receive(self._silence, self._pace.answer), "websocket")
-        finally:
-            self._reader.close()
-            if self._ws is not None:
-                self._ws.close()
+        self._take(packets, "polling")
+        while self._may_poll():
+            self._take(self._poll(self._reader, None, self._silence), "polling")
+        while self._ws is not None:
+            self._take(self._ws.receive(self._silence, self._pace.answer), "websocket")
+
+    def _close_what_was_read(self) -> None:
+        self._reader.close()
+        if self._ws is not None:
+            self._ws.close()
 
     def _may_poll(self) -> bool:
         """Waits while an upgrade is moving; False over WebSocket. Raises Ended."""
@@ -310,30 +316,27 @@ class Session:
         return transports.packets_of(answer) if body is None else []
 
     def _write(self) -> None:
-        try:
-            while True:
-                with self._turn:
-                    self._posting = False
-                    self._turn.notify_all()
-                    self._turn.wait_for(
-                        lambda: (
-                            self._reason is not None
-                            or self._ws is not None
-                            or (self._outbox and not self._moving)
-                        )
+        while True:
+            with self._turn:
+                self._posting = False
+                self._turn.notify_all()
+                self._turn.wait_for(
+                    lambda: (
+                        self._reason is not None
+                        or self._ws is not None
+                        or (self._outbox and not self._moving)
                     )
-                    if self._reason is not None or self._ws is not None:
-                        return
-                    batch, raw = self._next_post()
-                    self._posting = True
-                for packet in batch:
-                    self._listener.on_frame(True, "polling", packet)
-                (first, *_) = batch
-                as_is = first.encode("utf-8", "surrogatepass") if isinstance(first, str) else first
-                body = as_is if raw else transports.payload(batch)
-                self._poll(self._writer, body, self._pace.answer)
-        finally:
-            self._writer.close()
+                )
+                if self._reason is not None or self._ws is not None:
+                    return
+                batch, raw = self._next_post()
+                self._posting = True
+            for packet in batch:
+                self._listener.on_frame(True, "polling", packet)
+            (first, *_) = batch
+            as_is = first.encode("utf-8", "surrogatepass") if isinstance(first, str) else first
+            body = as_is if raw else transports.payload(batch)
+            self._poll(self._writer, body, self._pace.answer)
 
     def _next_post(self) -> tuple[list[Packet], bool]:
         """What fits into one POST (by the server's maxPayload); at least one packet."""

@@ -232,7 +232,7 @@ class WebSocket:
                         self._ws.send_binary(packet)
                     else:
                         self._ws.send(packet.encode("utf-8", "surrogatepass"))
-        except (websocket.WebSocketException, OSError, AttributeError) as error:
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
             raise Ended(f"sending failed ({error})") from None
 
     def receive(self, silence: float, seconds: float) -> list[Packet]:
@@ -270,7 +270,7 @@ class WebSocket:
         try:
             with deadlines.within(seconds):
                 self._ws.send_close()
-        except (websocket.WebSocketException, OSError, AttributeError) as error:
+        except (websocket.WebSocketException, OSError, ValueError, AttributeError) as error:
             raise Ended(f"sending failed ({error})") from None
 
     def cut(self) -> None:
