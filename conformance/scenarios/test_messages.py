@@ -5,7 +5,7 @@ from typing import Any
 from conformance.judging import messages
 from conformance.judging.messages import member, message_id
 from conformance.scenarios import requirement
-from conformance.scenarios.props.bodies import attachment
+from conformance.scenarios.props.bodies import TEXTS, attachment
 from conformance.scenarios.props.seen import copies, distinct, judge_leaks
 from conformance.stage.stage import Stage
 from conformance.stage.world import Actor
@@ -48,6 +48,30 @@ def test_a_message_reaches_both_sides_once_and_nobody_else(stage: Stage) -> None
     # What is refused is acknowledged as refused, if at all; judged when the scenario ends.
     stage.emit(sending, "sendMessage", {"recipientId": recipient.id}, acknowledge=True)
     stage.fence(sending, sender, (receiving, recipient))
+
+
+@requirement("MSG-01")
+def test_any_text_of_an_event_arrives_as_it_was_sent(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    sending, receiving = stage.connect(sender, recipient)
+    since = receiving.mark()
+    for words in TEXTS:
+        stage.emit(sending, "sendMessage", {"recipientId": recipient.id, "text": words})
+    await_all(stage, receiving, list(TEXTS))
+    came = [
+        messages.text(one.args[0])
+        for one in receiving.received("receiveMessage", since)
+        if one.args and messages.user_id(member(one.args[0], "sender")) == sender.id
+    ]
+    lost = [words for words in TEXTS if words not in came]
+    stage.check(
+        "MSG-01",
+        not lost,
+        "A text of an event does not arrive as it was sent",
+        lost[:1],
+        # What came instead, if anything did.
+        [words for words in came if words not in TEXTS][:1],
+    )
 
 
 def confirmed(stage: Stage, sending: Connection, text: str, who: str) -> None:
