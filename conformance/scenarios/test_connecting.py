@@ -102,7 +102,7 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
         told = [event for event in client.intruder.heard_as_a_guest if event[0] in EVENTS]
         stage.check(
             client.requirement,
-            not told,
+            not (refused and told),
             f"A client {client.kind} gets events over {client.transport} before it is refused",
             "no event of the contract before the disconnect",
             told,

@@ -7,7 +7,7 @@ from socketio import packet
 
 from reference_server.engine import Engine
 from reference_server.errors import Unauthorized
-from reference_server.events import EventRouter
+from reference_server.events import EventRouter, Refused
 from reference_server.sockets import SocketServer
 from reference_server.users import User
 from tests.mutants.authentication import _algorithm, claims_of
@@ -133,6 +133,29 @@ def polling_is_not_authenticated(patch: Patch) -> None:
         return user if "transport=polling" in environ.get("QUERY_STRING", "") else None
 
     sockets_believe(patch, believes)
+
+
+@mutant("CONN-02", protocol="events", subtle=True)
+def who_is_there_is_told_before_the_token_is_read(patch: Patch) -> None:
+    """Every new socket hears who is online, and only then is a wrong token's disconnected."""
+
+    async def _connect(router, sid, environ, auth=None):
+        try:
+            await connect(router, sid, environ, auth)
+        except Refused:
+            strangers.add(sid)
+
+    async def _opened(router, sid):
+        if sid not in strangers:
+            await opened(router, sid)
+            return
+        strangers.remove(sid)
+        status = {"userId": "60d0fe4f5311236168a109ca", "isOnline": True}
+        await router._sockets.emit("userStatus", status, room=sid, namespace="/")
+        await router._sockets.disconnect(sid)
+
+    strangers: set[str] = set()
+    connect, opened = patch(EventRouter, _connect), patch(EventRouter, _opened)
 
 
 @mutant("CONN-03", protocol="events")
