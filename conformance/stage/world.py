@@ -20,7 +20,6 @@ from conformance.judging.messages import message_id, status_rank
 from conformance.judging.monitors import (
     Sighting,
     StatusWatch,
-    described,
     judge_acknowledgements,
     judge_event,
     judge_exchange,
@@ -189,6 +188,7 @@ class World:
             body=body_text(exchange.body) if exchange.status else None,
             error=exchange.error,
             elapsed=round(exchange.elapsed, 6),
+            repeated=exchange.repeated,
         )
         for judgement in judge_exchange(self.contract, exchange):
             self.enter(judgement, [step])
@@ -288,8 +288,3 @@ class Actor:
                 self.name, received, Step.of_received(self.name, received)
             ),
         )
-
-
-def why(exchange: Exchange) -> str:
-    """What came back, for a sentence."""
-    return described(exchange)
