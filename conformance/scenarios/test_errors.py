@@ -263,7 +263,7 @@ def test_a_charset_in_the_media_type_changes_nothing(stage: Stage) -> None:
             known.blame.accepts or "",
             actor.call(operation, headers=media, **request),
             known.success,
-            f"{_named(stage, operation)} does not take application/json; charset=utf-8 like application/json",
+            f"{_named(stage, operation)} does not succeed with application/json; charset=utf-8",
         )
 
 
