@@ -4,10 +4,11 @@ import time
 from dataclasses import dataclass
 
 from conformance.fuzzing.expectation import Expectation
-from conformance.fuzzing.party import FENCE, NOTICES, Party
+from conformance.fuzzing.party import NOTICES, Party
 from conformance.fuzzing.rounds import Content, arguments, meant, strays, told
 from conformance.fuzzing.stimulus import Stimulus
-from conformance.judging.messages import by_id, content, member, same_id, text, unwrapped
+from conformance.judging.messages import by_id, content, member, same_id, unwrapped
+from conformance.stage.stage import is_fence
 from conformance.wire.sockets import NotConnected
 from contract import Event
 
@@ -62,7 +63,7 @@ class Experiments:
                 continue
             for id, message in by_id(messages).items():
                 says = content(message)
-                new = id not in before[actor.id] and not text(message).startswith(FENCE)
+                new = id not in before[actor.id] and not is_fence(message)
                 if new and says[0] == self._sender.id:
                     found.append(says)
         return found

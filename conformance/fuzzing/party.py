@@ -10,6 +10,7 @@ from typing import Any
 
 from conformance.evidence.steps import Step
 from conformance.judging.messages import member, same_id, text, user_id
+from conformance.stage.stage import FENCE, is_fence
 from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Closed, Connection, Emission, NotConnected, Received
@@ -19,8 +20,6 @@ NOTICES = {"typing": True, "stopTyping": False}
 
 LOOK = 0.05
 """Seconds between two looks at whether the sender's socket still is open."""
-FENCE = "fence "
-"""How the text of every fence begins."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +132,7 @@ class Party:
 
     def message(self, listener: Actor) -> bool:
         """Sends a message and waits for it at the listener: what was emitted before is handled."""
-        content = f"{FENCE}{next(self._numbers)} {time.time_ns():x}"
+        content = f"{FENCE} {next(self._numbers)} {time.time_ns():x}"
         since = self.mark(listener)
         self.emit("sendMessage", {"recipientId": listener.id, "text": content})
         return self.wait(
@@ -182,7 +181,7 @@ class Party:
     def _ours(self, heard: Heard) -> bool:
         if heard.event == "receiveMessage":
             sender = user_id(member(heard.payload, "sender"))
-            return not text(heard.payload).startswith(FENCE) and sender in (None, self.sender.id)
+            return not is_fence(heard.payload) and sender in (None, self.sender.id)
         if heard.event == "typingStatus":
             return user_id(member(heard.payload, "senderId")) in (None, self.sender.id)
         return False

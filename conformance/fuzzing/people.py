@@ -62,13 +62,6 @@ class People:
             return Named.MALFORMED
         return Named.NOBODY
 
-    def by_id(self, value: object) -> User | None:
-        """The other user whom an ObjectId names."""
-        for user in self.others:
-            if isinstance(value, str) and _same(value, user.id):
-                return user
-        return None
-
 
 def addressed(stimulus: Stimulus, people: People, turn: int) -> Stimulus:
     """`stimulus` with well-formed ids replaced by those of real users, and of nobody now and then.

@@ -10,13 +10,9 @@ from typing import Any
 
 from schemathesis import Case, GenerationMode
 from schemathesis.core import NotSet
-from schemathesis.core.parameters import ParameterLocation
-from schemathesis.schemas import APIOperation
 
 __all__ = [
-    "APIOperation",
     "NotSet",
-    "ParameterLocation",
     "coverage_cases",
     "described",
     "operation_id",

@@ -27,11 +27,6 @@ class Stimulus:
     origin: str = ""
 
     @property
-    def size(self) -> int:
-        """A measure of how much there is to read, in characters."""
-        return len(spelt(self.body)) + sum(map(len, self.path.values())) + 2 * len(self.extra)
-
-    @property
     def fingerprint(self) -> str:
         """Equal for stimuli that put the same on the wire."""
         text = "\x1f".join(

@@ -14,10 +14,10 @@ from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import Payload, invalid_messages
 from conformance.scenarios.props.seen import copies, judge_leaks
-from conformance.stage.stage import Stage
+from conformance.stage.stage import Stage, is_fence
 from conformance.wire.deadlines import Deadline
 
-FENCE, STILL_THERE = "fence ", "still there "
+STILL_THERE = "still there "
 """How the texts of fences and lifelines begin."""
 
 
@@ -102,7 +102,8 @@ def test_invalid_messages_are_neither_stored_nor_delivered(stage: Stage) -> None
             for how, message in shown
             if user_id(member(message, "sender")) in (sender.id, None)
             and message_id(message) not in known
-            and not messages.text(message).startswith((FENCE, STILL_THERE))
+            and not is_fence(message)
+            and not messages.text(message).startswith(STILL_THERE)
         ]
         known.update(message_id(message) for _, message in new)
         return new

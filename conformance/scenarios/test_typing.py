@@ -7,7 +7,7 @@ from conformance.scenarios import requirement
 from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import Payload, invalid_notices
-from conformance.stage.stage import Stage
+from conformance.stage.stage import Stage, is_fence
 from conformance.stage.world import Actor
 from conformance.wire.sockets import Connection, Received
 
@@ -208,7 +208,7 @@ def test_typing_stores_nothing(stage: Stage) -> None:
         return [
             one
             for one in stage.history_of(typist, recipient)
-            if message_id(one) not in before and not str(member(one, "text")).startswith("fence ")
+            if message_id(one) not in before and not is_fence(one)
         ]
 
     stored = left_behind() and left_behind()

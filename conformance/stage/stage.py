@@ -35,6 +35,9 @@ T = TypeVar("T")
 LONGEST_EVIDENCE = 12
 """Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
 
+FENCE = "fence"
+"""How the text of every message begins that only shows that what came before it is handled."""
+
 LOOK_AGAIN = 0.02
 """Seconds between two looks at something that is not there yet."""
 LONGEST_PAUSE = 0.5
@@ -410,7 +413,7 @@ class Stage:
         not arrive, since nothing could be said then.
         """
         for connection, other in others:
-            text = self.text("fence")
+            text = self.text(FENCE)
             since = connection.mark()
             self.emit(sender, "sendMessage", {"recipientId": other.id, "text": text})
             if self.await_message(connection, text=text, since=since) is None:
@@ -435,6 +438,11 @@ class Stage:
         for connection in self._connections:
             with suppress(Exception):
                 connection.close()
+
+
+def is_fence(message: Any) -> bool:
+    """Whether a message is a fence of the suite's."""
+    return text(message).startswith(f"{FENCE} ")
 
 
 def _require_verdict(answer: Exchange) -> None:

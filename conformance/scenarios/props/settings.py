@@ -10,7 +10,7 @@ from functools import cached_property
 from typing import Any
 
 from conformance.judging.messages import member, unwrapped
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import FENCE, Blocked, Stage
 from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
@@ -139,7 +139,7 @@ class Settings:
         """
         stage = self._stage
         (socket,) = stage.connect(self._owner)
-        text, fence = stage.text(), stage.text("fence")
+        text, fence = stage.text(), stage.text(FENCE)
         self._other.send(self._owner, text=text)
         stage.created(third.send(self._owner, text=fence))
         if stage.await_message(socket, text=fence) is None:

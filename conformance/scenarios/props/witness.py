@@ -6,7 +6,7 @@ from typing import Any
 
 from conformance.judging.messages import attachment, by_id, text, user_id
 from conformance.judging.messages import member as part
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import FENCE, Blocked, Stage
 from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
@@ -57,7 +57,7 @@ class Witness:
         """
         stage = self._stage
         # What was refused was answered before, so a message that is sent now comes after it.
-        fence = stage.text("fence")
+        fence = stage.text(FENCE)
         stage.created(self._sender.send(self._recipient, text=fence))
         if self._connections:
             stage.await_message(self._connections[0], text=fence, since=self._since[0])

@@ -10,7 +10,7 @@ from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger
-from conformance.stage.stage import Stage
+from conformance.stage.stage import FENCE, Stage, is_fence
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
 from contract import load
@@ -93,3 +93,8 @@ def test_an_interrupt_before_all_have_come_leaves_nobody_waiting(stage, monkeypa
     thread.join(5)
     assert caught
     assert not thread.is_alive()
+
+
+def test_a_fence_is_known_by_its_text_alone(stage):
+    assert is_fence({"text": stage.text(FENCE)})
+    assert not any(map(is_fence, ({"text": "fences"}, {"text": stage.text()}, {"text": 5}, None)))
