@@ -8,7 +8,8 @@ from email.utils import parsedate_to_datetime
 from conformance.judging.messages import member, moment, same_id, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.props.intruders import doors, knock
-from conformance.stage.stage import Blocked, Stage, Untestable
+from conformance.stage.casting import Untestable
+from conformance.stage.stage import Blocked, Stage
 from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport

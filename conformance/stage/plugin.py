@@ -10,7 +10,8 @@ import pytest
 
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
-from conformance.stage.stage import Blocked, Stage, Untestable
+from conformance.stage.casting import Untestable
+from conformance.stage.stage import Blocked, Stage
 from conformance.stage.world import World
 
 MARK = "requirement"

@@ -1,6 +1,5 @@
 """What one scenario has in hand: a cast of users, checks, fences, and the evidence so far."""
 
-import random
 import secrets
 import threading
 import time
@@ -13,6 +12,7 @@ from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import by_id, member, message_id, same_id, text, unwrapped
 from conformance.judging.monitors import described, short
+from conformance.stage.casting import Casting, Untestable
 from conformance.stage.world import Actor, World
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.deadlines import Deadline
@@ -48,17 +48,12 @@ class Blocked(Exception):
     """The scenario cannot go on: what it builds on does not work. `str` says what."""
 
 
-class Untestable(Exception):
-    """The target lacks something the scenario needs. `str` says what to add."""
-
-
-class Stage:
+class Stage(Casting):
     """Handed to every scenario as `stage`."""
 
     def __init__(self, world: World, name: str) -> None:
-        self.world = world
+        super().__init__(world, name)
         self.pace = world.pace
-        self.random = random.Random(f"{world.seed}:{name}")  # noqa: S311  nothing secret
         self.judged: set[str] = set()
         self.accusations: list[tuple[Judgement, Sequence[Step]]] = []
         """What did not hold, until it is known that the backend did not die of it."""
@@ -77,34 +72,6 @@ class Stage:
 
     # Who plays
 
-    def cast(self, count: int = 3) -> list[Actor]:
-        """Users for this scenario. The first may write to all others; the others never write to
-        each other. Raises Untestable when the target has too few.
-        """
-        actors = list(self.world.actors)
-        if len(actors) < count:
-            raise Untestable(f"needs {count} users; add {count - len(actors)} to [[users]]")
-        # Later users are left alone as long as there are enough, so that there are pairs
-        # that never wrote to each other.
-        stage = actors[: max(count, (len(actors) + 1) // 2)]
-        reserved = {actor.id for actor in self.untouched()}
-        leads = [actor for actor in stage if actor.id not in reserved] or stage
-        lead = self.random.choice(leads)
-        others = [actor for actor in stage if actor is not lead]
-        return [lead, *self.random.sample(others, count - 1)]
-
-    def untouched(self) -> tuple[Actor, Actor]:
-        """The pair of users who never write to each other in any run."""
-        return self.world.actors[-2], self.world.actors[-1]
-
-    def bystanders(self, *involved: Actor, most: int = 2) -> list[Actor]:
-        """Others, those first who are friends of the ones involved: what leaks, leaks to them."""
-        friends = self.world.target.are_friends
-        others = [actor for actor in self.world.actors if actor not in involved]
-        self.random.shuffle(others)
-        others.sort(key=lambda other: -sum(friends(other.user, one.user) for one in involved))
-        return others[:most]
-
     def fresh_pair(self) -> tuple[Actor, Actor]:
         """Two users who have not written to each other yet. Raises Untestable when none is left."""
         reserved = {actor.id for actor in self.untouched()}
@@ -117,26 +84,6 @@ class Stage:
         raise Untestable(
             "needs two users who never wrote to each other; set [process] reset, or add users"
         )
-
-    def friends(self) -> tuple[Actor, Actor]:
-        """Two users who are friends. Raises Untestable when the target names none."""
-        return self._pair(True)
-
-    def strangers(self) -> tuple[Actor, Actor]:
-        """Two users who are not friends. Raises Untestable when there are none."""
-        return self._pair(False)
-
-    def _pair(self, friends: bool) -> tuple[Actor, Actor]:
-        target = self.world.target
-        if target.friends is None:
-            raise Untestable("needs to know who is whose friend; add [friends] pairs")
-        pairs = [pair for pair in target.pairs() if target.are_friends(*pair) is friends]
-        if not pairs:
-            raise Untestable(f"needs two users who are {'' if friends else 'not '}friends")
-        actors = [(self.world.actor(one), self.world.actor(other)) for one, other in pairs]
-        self.random.shuffle(actors)
-        # Whose socket was dropped may count as online for long, and nobody is told that he leaves.
-        return min(actors, key=lambda pair: self.world.lingers(pair[0]))
 
     def connect(self, *actors: Actor, transport: Transport = "websocket") -> list[Connection]:
         """A socket for each actor, ready for its first event (D18). Ends the scenario when a valid

@@ -20,7 +20,8 @@ CONTRACT = load()
 IDS = ("SEND-09", "SEND-10", "HIST-07")
 HEAD = """
 from conformance.scenarios import requirement
-from conformance.stage.stage import Blocked, Stage, Untestable
+from conformance.stage.casting import Untestable
+from conformance.stage.stage import Blocked, Stage
 """
 
 
