@@ -76,7 +76,7 @@ def a_new_message_has_no_envelope(patch: Patch) -> None:
     patch.wire(around)
 
 
-@mutant("SEND-01", protocol="rest")
+@mutant("SEND-02", protocol="rest")
 def only_the_id_is_answered(patch: Patch) -> None:
     """`data` holds the id of the new message and nothing else."""
     created(patch, lambda call, answer: rest.Answer(201, {"_id": answer.data["_id"]}))
