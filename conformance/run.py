@@ -7,7 +7,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import FrameType
@@ -60,7 +60,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     """Verifies a backend. Whatever happens on the way, what was found is in the report.
 
     `listen` hears every note of the journal. Raises TargetError for a target that cannot be used,
-    and OSError when the folder cannot be written.
+    and OSError when events.ndjson cannot be opened; where it cannot be written further, the run
+    goes on without it.
     """
     with _Interrupts() as interrupts, contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
@@ -127,7 +128,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             requirements=len(report.outcomes),
             findings=sum(len(outcome.findings) for outcome in report.outcomes),
         )
-        return report
+        return replace(report, unwritten=events.failure)
 
 
 def selected(plan: Plan) -> dict[str, Requirement]:

@@ -220,7 +220,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     except OSError as error:
         raise Wrong(_unwritable(error, folder)) from None
     known = frozenset(contract.requirements)
-    written: OSError | None = None
+    unwritten = report.unwritten
     try:
         if arguments.update_baseline:
             updated = baseline.updated(
@@ -231,11 +231,11 @@ def _verify(arguments: argparse.Namespace) -> int:
             report = _with_baseline(report, baseline, known)
         write_reports(report, folder)
     except OSError as error:
-        written = error
+        unwritten = error
     # Whatever happened to the files: what was found is said.
     print_report(report, console, str(folder))
-    if written is not None:
-        raise Wrong(_unwritable(written, folder))
+    if unwritten is not None:
+        raise Wrong(_unwritable(unwritten, folder))
     if arguments.update_baseline:
         console.print(
             f"{arguments.baseline} holds what fails now; give each entry its reason.", markup=False

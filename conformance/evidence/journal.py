@@ -45,6 +45,8 @@ class NdjsonFile:
     """Writes each note as one line of JSON, at once, so that a killed run has lost nothing."""
 
     file: TextIO
+    failure: OSError | None = None
+    """Why the file lacks what came last; a disk that is full must not end the run."""
 
     @classmethod
     def create(cls, path: Path) -> "NdjsonFile":
@@ -52,13 +54,23 @@ class NdjsonFile:
         return cls(path.open("w", encoding="ascii", buffering=1))
 
     def __call__(self, note: Note) -> None:
-        """Writes a note; one that comes after the end, from a thread that did not hear, is lost."""
-        if not self.file.closed:
+        """Writes a note; one that comes after the end, from a thread that did not hear, is lost.
+        So is all that comes after a `failure`.
+        """
+        if self.file.closed:
+            return
+        try:
             self.file.write(_line(note) + "\n")
+        except OSError as error:
+            self.failure = error
+            self.close()
 
     def close(self) -> None:
         """Closes the file."""
-        self.file.close()
+        try:
+            self.file.close()
+        except OSError as error:  # what was still to be written does not fit either
+            self.failure = self.failure or error
 
 
 def _line(note: Note) -> str:

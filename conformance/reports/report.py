@@ -40,6 +40,8 @@ class Report:
     """Why the run ended before its end; None when it did not."""
     fault: bool = False
     """Whether it ended early because the suite itself failed."""
+    unwritten: OSError | None = None
+    """Why events.ndjson is not complete; None when it is."""
     stale: tuple[str, ...] = ()
     """Entries of the baseline that no longer hold, a sentence each."""
 

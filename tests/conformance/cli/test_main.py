@@ -282,6 +282,26 @@ def test_a_backend_that_is_not_there_makes_the_run_incomplete(tmp_path, target):
     assert {r["reason"] for r in report["requirements"]} == {report["stopped"]}
 
 
+def test_a_full_disk_does_not_keep_the_report_from_the_terminal(tmp_path, target):
+    import resource
+
+    def one_block() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (200, 200))
+
+    done = subprocess.run(
+        [sys.executable, "-m", "conformance", "--target", target(), "--report-dir", "out"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        preexec_fn=one_block,
+    )
+    assert done.returncode == 2
+    assert "The run ended early: nothing usable answers at http://127.0.0.1:9" in done.stdout
+    assert done.stderr == "r2c-verify: out cannot be written: File too large.\n"
+
+
 def test_target_toml_is_found_where_a_url_is_given(tmp_path, target):
     target(target={"url": "http://not-this-one"})
     done = verify(nothing_listens(), "--report-dir", "out", cwd=tmp_path)

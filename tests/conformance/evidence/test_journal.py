@@ -1,5 +1,7 @@
 """The event stream: in order, redacted, readable line by line, whatever happens."""
 
+import errno
+import io
 import json
 import threading
 
@@ -117,3 +119,21 @@ def test_bodies_are_kept_as_text_and_cut_when_they_are_long():
     long = "ü" * (LONGEST_BODY + 1)
     assert body_text(long.encode()) == f"{'ü' * LONGEST_BODY}… ({2 * LONGEST_BODY + 2} bytes)"
     assert body_text(b"x" * LONGEST_BODY) == "x" * LONGEST_BODY
+
+
+class Full(io.StringIO):
+    """A file on a disk without room."""
+
+    def write(self, text: str) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_full_disk_silences_the_file_and_nobody_else():
+    file, heard = NdjsonFile(Full()), []
+    journal = Journal(lambda data: data)
+    journal.listen(file)
+    journal.listen(heard.append)
+    journal.note("event")
+    journal.note("event")
+    assert len(heard) == 2
+    assert file.failure.errno == errno.ENOSPC
