@@ -10,6 +10,7 @@ from contract.errors import DocumentError
 from contract.events import Event
 from contract.loading import Contract, load
 from contract.operations import Blame, Level, Operation, Parameter, Request, Response
+from contract.parsing import read_file, read_text
 from contract.requirements import GROUPS, Clause, Requirement
 from contract.schemas import Validator, Violation
 
@@ -29,4 +30,6 @@ __all__ = [
     "Validator",
     "Violation",
     "load",
+    "read_file",
+    "read_text",
 ]

@@ -1,7 +1,9 @@
 """Turns the text of a document into a JSON value and refuses what JSON cannot hold."""
 
+import errno
 import json
 import re
+import stat
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,26 @@ _ENDLESS = re.compile(r"[-+]?\.(inf|nan)", re.IGNORECASE)
 _Base = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
 
 
+LARGEST_FILE = 10_000_000
+"""Bytes of a file written by hand, many times over."""
+
+
+def read_text(file: Path) -> str:
+    """The text of a regular file: one that ends, and that nobody has to be waited for.
+
+    A byte order mark is no part of it. Raises UnicodeDecodeError, and OSError, whose `strerror`
+    says it in words, also for a FIFO, a device, or a file beyond LARGEST_FILE.
+    """
+    kind = file.stat().st_mode
+    if not stat.S_ISREG(kind) and not stat.S_ISDIR(kind):  # a folder has an error of its own
+        raise OSError(errno.EINVAL, "Not a regular file", str(file))
+    with file.open("rb") as opened:
+        content = opened.read(LARGEST_FILE + 1)
+    if len(content) > LARGEST_FILE:
+        raise OSError(errno.EFBIG, f"Larger than {LARGEST_FILE:,} bytes", str(file))
+    return content.decode("utf-8-sig")
+
+
 def read_file(file: Path) -> Json:
     """The JSON value in a file: JSON where its name ends in `.json`, YAML otherwise.
 
@@ -27,7 +49,7 @@ def read_file(file: Path) -> Json:
     JSON cannot.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")
+        text = read_text(file)
     except OSError as error:
         raise DocumentError(file, "", error.strerror or "cannot be read") from None
     except UnicodeDecodeError as error:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from contract import DocumentError, read_file
 from reference_server.errors import StartError
 
 SEEDED = Path(__file__).with_name("users.yaml")
@@ -62,15 +61,9 @@ def load(path: Path = SEEDED) -> Directory:
     Raises StartError, one sentence with the place, where the file is not like that.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise StartError(f"Cannot read the users file {path}: {error.strerror}.") from error
-    except UnicodeDecodeError as error:
-        raise StartError(f"The users file {path} is not UTF-8 text.") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f", line {mark.line + 1}" if mark else ""
-        raise StartError(f"The users file {path}{place} is not valid YAML.") from error
+        content = read_file(path)
+    except DocumentError as error:
+        raise StartError(f"The users file {error}.") from None
     entries = content.get("users") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise StartError(f"The users file {path} needs a list `users` with at least one user.")
@@ -85,6 +78,8 @@ def _read(path: Path, number: int, entry: Any) -> tuple[User, list[str]]:
     for field in ("_id", "userId", "name"):
         if not isinstance(entry.get(field), str) or not entry[field]:
             raise StartError(f"{place}: {field} must be text; put it in quotes.")
+        if any("\ud800" <= character <= "\udfff" for character in entry[field]):
+            raise StartError(f"{place}: {field} holds half of a surrogate pair.")
     if not _OBJECT_ID.fullmatch(entry["_id"]):
         raise StartError(f"{place}: _id must be 24 hexadecimal digits, not {entry['_id']!r}.")
     friends = entry.get("friends", [])

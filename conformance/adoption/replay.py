@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from contract import read_text
+
 FEWEST = 4
 """Characters of a fingerprint that have to be given; fewer would fit too many."""
 
@@ -55,7 +57,7 @@ def find(report: Path, wanted: str) -> Replayable:
 
 def _read(report: Path) -> dict[str, Any]:
     try:
-        content = json.loads(report.read_text(encoding="utf-8"))
+        content = json.loads(read_text(report))
     except OSError as error:
         raise ReplayError(f"{report}: {error.strerror or 'cannot be read'}.") from None
     except ValueError:

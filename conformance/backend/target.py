@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any, Self
 from urllib.parse import urlsplit, urlunsplit
 
+from contract import read_text
+
 _OBJECT_ID = re.compile(r"[0-9a-fA-F]{24}")
 _KEYS = {
     "": {"target", "auth", "users", "friends", "process", "requirements"},
@@ -97,7 +99,7 @@ class Target:
         """
         try:
             # Editors on Windows begin a file with a byte order mark.
-            content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+            content = tomllib.loads(read_text(file))
         except OSError as error:
             raise TargetError(f"{file}: {error.strerror or 'cannot be read'}.") from None
         except UnicodeDecodeError as error:

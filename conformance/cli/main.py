@@ -1,6 +1,7 @@
 """The command `r2c-verify`: arguments in, exit status out."""
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -337,7 +338,7 @@ def _folder(folder: Path) -> Path:
 
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        for name in ("events.ndjson", *FILES):
+        for name in ("events.ndjson", "backend.log", "reference-server.log", *FILES):
             _check_writable(folder / name)
             (folder / name).unlink(missing_ok=True)
         for script in folder.glob("repeat-*.js"):
@@ -350,6 +351,8 @@ def _folder(folder: Path) -> Path:
 def _check_writable(file: Path) -> None:
     """Raises OSError where a file cannot be written; leaves it as it was."""
     fresh = not file.exists()
+    if not fresh and not file.is_file() and not file.is_dir():
+        raise OSError(errno.EINVAL, "Not a regular file", str(file))  # a FIFO would be waited for
     with file.open("ab"):
         pass
     if fresh:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from conformance.judging.findings import Finding, Outcome, failing, without
+from contract import read_text
 
 FORMAT = 1
 _FILE_KEYS = {"format", "findings"}
@@ -42,7 +43,7 @@ class Baseline:
     def read(cls, file: Path) -> Self:
         """Reads a baseline file. Raises BaselineError."""
         try:
-            content = json.loads(file.read_text(encoding="utf-8-sig"))
+            content = json.loads(read_text(file))
         except OSError as error:
             raise BaselineError(f"{file}: {error.strerror or 'cannot be read'}.") from None
         except UnicodeDecodeError as error:

@@ -1,10 +1,11 @@
+import os
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from contract import DocumentError
-from contract.parsing import read_file
+from contract.parsing import LARGEST_FILE, read_file
 
 Write = Callable[..., Path]
 
@@ -119,6 +120,16 @@ def test_text_that_is_not_utf_8_is_named_by_its_byte(written: Write) -> None:
 def test_a_file_that_is_missing_or_a_folder_is_said_to_be_so(tmp_path: Path) -> None:
     assert problem(tmp_path / "none.yaml") == ("", "No such file or directory")
     assert problem(tmp_path) == ("", "Is a directory")
+
+
+def test_only_a_regular_file_of_moderate_size_is_read(tmp_path: Path) -> None:
+    fifo, endless = tmp_path / "fifo.yaml", tmp_path / "endless.yaml"
+    os.mkfifo(fifo)
+    endless.touch()
+    os.truncate(endless, LARGEST_FILE + 1)
+
+    assert problem(fifo) == ("", "Not a regular file")
+    assert problem(endless) == ("", "Larger than 10,000,000 bytes")
 
 
 @pytest.mark.parametrize("name", ["deep.yaml", "deep.json"])

@@ -1,3 +1,5 @@
+import json
+import os
 from pathlib import Path
 
 import pytest
@@ -39,7 +41,8 @@ def test_an_id_is_found_in_either_letter_case() -> None:
 @pytest.mark.parametrize(
     ("content", "place"),
     [
-        ("users: [", "line 1"),
+        ("users: [}", "line 1, column 9"),
+        pytest.param("[" * 20_000 + "]" * 20_000, "nested too deeply", id="deep"),
         ("people: []", "a list `users`"),
         ("users: [5]", "user 1: a user is a mapping"),
         ("users: [{_id: 600000000000000000000001, userId: A, name: Ann}]", "user 1: _id"),
@@ -74,3 +77,17 @@ def test_a_wrong_file_is_refused_in_one_sentence_with_the_place(
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(StartError, match=r"nobody\.yaml: No such file"):
         load(tmp_path / "nobody.yaml")
+
+
+def test_a_fifo_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    with pytest.raises(StartError, match="fifo: Not a regular file"):
+        load(tmp_path / "fifo")
+
+
+def test_a_name_that_no_encoding_holds_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "users.json"
+    user = {"_id": "60d0fe4f5311236168a109ca", "userId": "A", "name": "\ud800"}
+    file.write_text(json.dumps({"users": [user]}))
+    with pytest.raises(StartError, match="user 1: name holds half of a surrogate pair"):
+        load(file)

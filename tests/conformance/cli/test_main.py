@@ -224,6 +224,19 @@ def test_a_wrong_file_gets_one_sentence(called, tmp_path, name, content, expecte
     refused(called(f"--{name}", file), expected)
 
 
+@pytest.mark.parametrize("name", ["overlay", "baseline", "target"])
+def test_a_fifo_is_not_waited_for(called, tmp_path, name):
+    os.mkfifo(tmp_path / "fifo")
+    refused(called(f"--{name}", tmp_path / "fifo"), "fifo: Not a regular file.")
+
+
+@pytest.mark.parametrize("name", ["events.ndjson", "report.json", "backend.log"])
+def test_a_fifo_in_the_way_of_the_reports_is_named(called, tmp_path, target, name):
+    os.mkfifo(tmp_path / name)
+    done = called("--target", target(process={"start": "false"}), "--report-dir", tmp_path)
+    refused(done, f"{name} cannot be written: Not a regular file.")
+
+
 def test_a_file_that_is_no_utf_8_gets_one_sentence(called, tmp_path):
     file = tmp_path / "file.txt"
     file.write_bytes(b"\xff\xfe")
