@@ -37,6 +37,16 @@ class Experiments:
         self._party.settle()
         return told(strays(event.name, self._party.heard(began)))
 
+    def idle(self, event: Event) -> bool:
+        """Whether the same is delivered where no payload is emitted, just the fence: a backend may
+        end typing by itself (D14).
+        """
+        began = time.monotonic()
+        if not self._party.reopened():
+            return False
+        self._party.settle()
+        return bool(strays(event.name, self._party.heard(began)))
+
     def stored(self, event: Event, job: Job) -> str:
         """What a payload alone stores, in words; empty where it stores nothing."""
         before = self.histories()
