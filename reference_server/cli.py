@@ -1,6 +1,7 @@
 """The command `r2c-server`: arguments, exit statuses, start and end of the process."""
 
 import argparse
+import io
 import ipaddress
 import os
 import sys
@@ -78,6 +79,9 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until interrupted. Returns the exit status: 0 after a clean end, 2 when it cannot run."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows ASCII alone shows a question mark, not a traceback.
+        sys.stdout.reconfigure(errors="replace")
     options = parse(arguments)
     try:
         secret = secret_of(options, os.environ.get(SECRET_VARIABLE))

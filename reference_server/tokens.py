@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 import jwt
+from jwt.algorithms import HMACAlgorithm
 
 from reference_server.errors import StartError, Unauthorized
 from reference_server.users import Directory, User
@@ -22,8 +23,17 @@ class Tokens:
     """Mints tokens and says whose a token is."""
 
     def __init__(self, secret: str, users: Directory) -> None:
-        """`secret` is shared with whoever else mints tokens. Raises StartError when too short."""
-        if len(secret.encode()) < SHORTEST_SECRET:
+        """`secret` is shared with whoever else mints tokens. Raises StartError when it is too
+        short, or no key at all.
+        """
+        try:
+            key = secret.encode()
+            HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)
+        except UnicodeEncodeError:
+            raise StartError("The secret must be UTF-8 text.") from None
+        except jwt.InvalidKeyError:
+            raise StartError("The secret must not be a public key or a certificate.") from None
+        if len(key) < SHORTEST_SECRET:
             raise StartError(
                 f"The secret must be at least {SHORTEST_SECRET} bytes long; make one with"
                 " `openssl rand -hex 32`."

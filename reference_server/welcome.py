@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import tempfile
 from pathlib import Path
 
@@ -20,6 +21,7 @@ def announce(server: Server, path: Path) -> None:
     `users` is a list of `{_id, userId, name}`, `friends` one of pairs of public ids. Only the
     owner may read the file, which holds the secret. Raises StartError when it cannot be written.
     """
+    check_announcement(path)
     content = {
         "url": server.url,
         "secret": server.tokens.secret,
@@ -35,6 +37,20 @@ def announce(server: Server, path: Path) -> None:
         Path(draft).replace(path)
     except OSError as error:
         raise StartError(f"Cannot write the file {path}: {error.strerror}.") from error
+
+
+def check_announcement(path: Path) -> None:
+    """Raises StartError where something stands in the place of an announcement that must not be
+    replaced: a device, a FIFO, a link, a folder.
+    """
+    try:
+        in_the_way = not stat.S_ISREG(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return  # whether it can be written shows when it is
+    except OSError as error:
+        raise StartError(f"Cannot write the file {path}: {error.strerror}.") from error
+    if in_the_way:
+        raise StartError(f"Cannot write the file {path}: it exists and is no regular file.")
 
 
 def show(server: Server, console: Console | None = None) -> None:

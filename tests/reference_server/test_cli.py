@@ -159,6 +159,8 @@ def wrong(tmp_path: Path) -> Iterator[tuple[list[str], str]]:
     yield ["--port", "0", "--store", f"mongodb://127.0.0.1:{unreachable}"], "does not answer"
     yield ["--host", "0.0.0.0"], "--secret"
     yield ["--secret", "short"], "32 bytes"
+    yield ["--secret", "\udcff" * 40], "UTF-8"
+    yield ["--secret", "ssh-rsa " + "x" * 40], "public key"
     yield ["--host", "no.such.host.invalid", "--secret", "x" * 32], "Cannot listen"
     yield ["--port", "0", "--announce", str(tmp_path / "no" / "file")], "Cannot write"
     yield ["--nonsense"], "--nonsense"
@@ -172,6 +174,16 @@ def test_whatever_is_wrong_is_one_sentence_and_status_2(tmp_path: Path) -> None:
         assert part in ended.stderr
         assert ended.stderr.startswith("r2c-server: ")
         assert ended.stderr.count("\n") == 1, ended.stderr
+
+
+def test_a_terminal_that_knows_ascii_alone_is_no_error(start: Any, tmp_path: Path) -> None:
+    users = tmp_path / "users.yaml"
+    users.write_text('users: [{_id: "60d0fe4f5311236168a109ca", userId: A, name: "Åsa"}]', "utf-8")
+    process, _ = start("--users", str(users), PYTHONIOENCODING="ascii")
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=START_PATIENCE)
+    assert (process.returncode, errors) == (0, "")
+    assert "?sa" in output
 
 
 def test_an_open_address_needs_a_secret_of_ones_own() -> None:

@@ -1,4 +1,5 @@
 import io
+import os
 import stat
 from pathlib import Path
 from types import SimpleNamespace
@@ -54,3 +55,22 @@ def test_an_announcement_that_cannot_be_written_is_one_sentence(
 ) -> None:
     with pytest.raises(StartError, match="Cannot write"):
         welcome.announce(server.server, tmp_path / "no" / "file")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "link", "folder"])
+def test_an_announcement_replaces_nothing_but_a_regular_file(
+    server: RunningServer, tmp_path: Path, kind: str
+) -> None:
+    path = tmp_path / kind
+    if kind == "fifo":
+        os.mkfifo(path)
+    elif kind == "link":
+        path.symlink_to(tmp_path / "elsewhere")
+    else:
+        path.mkdir()
+    before = path.lstat()
+    with pytest.raises(StartError, match="is no regular file"):
+        welcome.announce(server.server, path)
+    after = path.lstat()
+    assert (after.st_ino, after.st_mode) == (before.st_ino, before.st_mode)
+    assert [file.name for file in tmp_path.iterdir()] == [kind]
