@@ -1,6 +1,7 @@
 """The target file: which backend is verified, and with which users."""
 
 import difflib
+import ipaddress
 import itertools
 import math
 import os
@@ -123,8 +124,8 @@ class Target:
             auth=auth,
             users=users,
             friends=_friends(sections["friends"], users) if "friends" in content else None,
-            reset=_optional_text(sections["process"], "reset", "[process] reset"),
-            start=_optional_text(sections["process"], "start", "[process] start"),
+            reset=_command(sections["process"], "reset", "[process] reset"),
+            start=_command(sections["process"], "start", "[process] start"),
             off=_off(sections["requirements"]),
         )
 
@@ -134,6 +135,8 @@ def checked_url(url: str) -> str:
     try:
         parts = urlsplit(url)
         usable = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+        if "[" in parts.netloc:
+            ipaddress.IPv6Address(parts.hostname or "")  # RFC 3986 has more; nothing connects to it
         (parts.hostname or "").encode("idna")
     except ValueError:
         usable = False
@@ -177,6 +180,13 @@ def _optional_text(table: Mapping[str, Any], key: str, place: str) -> str | None
     if not isinstance(value, str) or not value.strip():
         raise TargetError(f"{place} has to be a text that is not empty.")
     return value
+
+
+def _command(table: Mapping[str, Any], key: str, place: str) -> str | None:
+    command = _optional_text(table, key, place)
+    if command is not None and "\0" in command:
+        raise TargetError(f"{place} holds a NUL character, which no command line can.")
+    return command
 
 
 def _url(table: Mapping[str, Any]) -> str:

@@ -111,7 +111,15 @@ class TokenMint:
         with warnings.catch_warnings():
             # A short secret is the backend's affair, not something to tell on every run.
             warnings.simplefilter("ignore", jwt.InsecureKeyLengthWarning)
-            return jwt.encode(claims, auth.secret, algorithm=auth.algorithm)
+            try:
+                return jwt.encode(claims, auth.secret, algorithm=auth.algorithm)
+            except UnicodeEncodeError:
+                raise TargetError("[auth] secret or claims are no UTF-8 text.") from None
+            except jwt.InvalidKeyError:
+                raise TargetError(
+                    f"[auth] secret is a public key or a certificate, which signs no "
+                    f"{auth.algorithm}; use token_command."
+                ) from None
 
     def _parts(self, user: User) -> list[str]:
         parts = self.valid(user).split(".")

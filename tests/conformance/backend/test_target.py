@@ -112,6 +112,10 @@ def test_a_name_that_looks_like_a_placeholder_is_not_filled_again():
 # What is wrong, a sentence each
 
 WRONG = {
+    "a command that cannot be one": (
+        {"process": {"start": "npm\0start"}},
+        "[process] start holds a NUL character",
+    ),
     "an unknown section": ({"usres": []}, "[usres] is not known; did you mean users?"),
     "an unknown section like no other": ({"zzz": {}}, "[zzz] is not known; known: auth"),
     "an unknown key": (
@@ -256,7 +260,7 @@ def test_each_wrong_file_gets_its_sentence(name):
     [
         "", "localhost", "localhost:5000", "ftp://h", "http://", "http:///path", "//h", "http://h:0",
         "http://h:99999", "http://h:port", "http://a..b", "http://[::1", "http://h?q", "http://h#f",
-        "http://user@h", "http://a b", "http://h/a b", "http://h\n", "http://h/\x1b[31m",
+        "http://user@h", "http://a b", "http://[v1.x]:1", "http://h/a b", "http://h\n", "http://h/\x1b[31m",
         "http://" + "a" * 64, "http://h/\udcff",
     ],
 )  # fmt: skip

@@ -337,3 +337,13 @@ def alive(pid: int) -> bool:
         except FileNotFoundError:
             return False
     return True
+
+
+@pytest.mark.parametrize(
+    ("secret", "says"),
+    [("ssh-rsa AAAA", "is a public key or a certificate"), ("\udcff" * 32, "no UTF-8 text")],
+)
+def test_a_secret_that_signs_nothing_is_said_to_be_so(secret, says):
+    made, asha, _ = mint(secret=secret)
+    with pytest.raises(TargetError, match=says):
+        made.valid(asha)
