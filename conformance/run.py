@@ -221,7 +221,8 @@ class _Scenarios(ScenarioPlugin):
 
 
 class _Interrupts:
-    """Ctrl-C and a request to terminate end the run once, with its report; more are ignored then.
+    """Ctrl-C, a request to terminate and a closed terminal end the run once, with its report; more
+    are ignored then.
 
     Outside the main thread, which alone hears signals, it does nothing.
     """
@@ -236,7 +237,9 @@ class _Interrupts:
 
     def __enter__(self) -> Self:
         if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM):
+            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+                if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
+                    continue  # started by nohup: the run outlives its terminal
                 self._before[number] = signal.signal(number, self._interrupt)
         return self
 

@@ -433,7 +433,7 @@ def wait_for_scenarios(folder: Path, count: int, seconds: float = 60) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_the_command_with_its_report(command, number):
     process, folder = command
     wait_for_scenarios(folder, 6)
