@@ -318,14 +318,19 @@ def judge_devices(model: Model) -> None:
                 "once",
                 got,
             )
+        # Only of those who have typed here: a user may be connected elsewhere too. Twice, as what
+        # an earlier scenario left behind comes once.
+        heard = [
+            (user_id(member(one.args[0], "senderId")), one)
+            for one in device.socket.received("typingStatus")
+            if one.args and member(one.args[0], "isTyping") is True
+        ]
         strays = [
             one
-            for one in device.socket.received("typingStatus")
-            if one.args
-            and member(one.args[0], "isTyping") is True
-            and (typist := user_id(member(one.args[0], "senderId")))
-            in {actor.id for actor in (model.hub, *model.others)}
+            for typist, one in heard
+            if typist in {it for it, _ in model.typed}
             and (typist, user.id) not in model.typed
+            and sum(typist == other for other, _ in heard) > 1
         ]
         judge(
             model,

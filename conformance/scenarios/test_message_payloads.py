@@ -124,17 +124,25 @@ def test_invalid_messages_are_neither_stored_nor_delivered(stage: Stage) -> None
         payloads += volley[1]
         line.fire("sendMessage", volley)
     stage.check("MSG-06", True, "An invalid sendMessage leaves something behind")
-    unexplained = False
+    unexplained: list[Any] = []
     for how, message in traces():
         origin = next((one for one in payloads if marks(one) & marks(message)), None)
         if origin is not None:
             blame(origin, how, message)
-        unexplained = unexplained or origin is None
-    # What bears no mark is known by coming again when its payload does.
+        else:
+            unexplained.append(messages.content(message))
+
+    def again(*volley: Payload) -> list[tuple[str, Any]]:
+        """What came before without a mark, and comes once more after these payloads."""
+        line.fire("sendMessage", ("nothing", []) if not volley else (volley[0].flaw, [*volley]))
+        return [it for it in traces() if messages.content(it[1]) in unexplained]
+
+    # What bears no mark may be somebody else's who is the sender too. It is a payload's if the very
+    # same comes whenever that payload does, and not without it.
     for payload in (one for one in payloads if unexplained and not marks(one)):
-        line.fire("sendMessage", (payload.flaw, [payload]))
-        for how, message in traces():
-            blame(payload, how, message)
+        if again(payload) and not again():
+            for how, message in again(payload):
+                blame(payload, how, message)
 
 
 def digits() -> str:
