@@ -131,23 +131,6 @@ def broken_json_is_an_empty_object(patch: Patch) -> None:
     original = patch(rest, decode)
 
 
-@mutant("ERR-02", protocol="rest", subtle=True)
-def what_follows_the_json_is_ignored(patch: Patch) -> None:
-    """The decoder reads one value and leaves the rest, as Go's `Decoder.Decode` does."""
-
-    def decode(body):
-        try:
-            return original(body)
-        except Invalid as refusal:
-            try:
-                value, _ = json.JSONDecoder().raw_decode(body.decode().strip())
-            except ValueError:
-                raise refusal from None
-            return value
-
-    original = patch(rest, decode)
-
-
 @mutant("ERR-02", protocol="rest")
 def broken_json_is_422(patch: Patch) -> None:
     """A body that is no JSON is answered 422, as FastAPI does."""
