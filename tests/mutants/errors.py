@@ -1,6 +1,5 @@
 """Mutants of error handling over HTTP."""
 
-import json
 import os
 import traceback
 from urllib.parse import parse_qsl
