@@ -180,8 +180,8 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
 
 def _judge(plan: Plan, world: World, backend: Backend, tally: Tally) -> str | None:
     """Scenarios, then fuzzing, which is added to the tally; returns why the run ended early."""
-    over = spent(plan.profile.whole_s)
-    world.slow_down_to(backend.begin(plan.patience))
+    over, end = spent(plan.profile.whole_s), time.monotonic() + plan.profile.whole_s
+    world.slow_down_to(replace(backend.begin(plan.patience), throttled_until=end))
     world.journal.note(
         "run-started",
         target=world.target.url,

@@ -67,10 +67,13 @@ class Backend:
                 f"{world.target.url} answers 401 to the tokens of the first three users; check "
                 "[auth] (secret, algorithm, claims) and that these users exist"
             )
+        self._refuse_throttling(first)
         times: list[float] = []
         # Three slow answers are enough to know that there will be no run.
         while len(times) < SAMPLES and not (len(times) >= ENOUGH and min(times) > SLOWEST):
-            times.append(self._ask().elapsed)
+            answer = self._ask()
+            self._refuse_throttling(answer)
+            times.append(answer.elapsed)
         pace = Pace.measured(times, patience=patience)
         if pace.median > SLOWEST:
             raise Unusable(
@@ -78,6 +81,14 @@ class Backend:
                 f"less than {SLOWEST:.0f} s, or its run would take hours"
             )
         return pace
+
+    def _refuse_throttling(self, answer: Exchange) -> None:
+        """Raises Unusable for an answer 429, which was waited for as long as the suite does."""
+        if answer.status == 429:
+            raise Unusable(
+                f"{self._world.target.url} answers 429 for longer than the suite waits; raise its "
+                "rate limit for the run"
+            )
 
     def lives(self) -> bool:
         """Whether the backend still takes new connections and answers.

@@ -7,6 +7,7 @@ one that is too short misses a violation.
 """
 
 import math
+import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median, quantiles
@@ -53,6 +54,8 @@ class Pace:
     median: float = 0.0
     p95: float = 0.0
     patience: float = 1.0
+    throttled_until: float = math.inf
+    """Moment (`time.monotonic()`) after which no answer 429 is waited for: the end of the run."""
 
     def __post_init__(self) -> None:
         for name in ("median", "p95", "patience"):
@@ -101,8 +104,9 @@ class Pace:
 
     @property
     def throttle(self) -> float:
-        """Longest time that answers 429 may hold up one request."""
-        return self.patience * LEAST_THROTTLE
+        """Longest time that answers 429 may hold up one request that is sent now."""
+        left = max(0.0, self.throttled_until - time.monotonic())
+        return min(self.patience * LEAST_THROTTLE, left)
 
     @property
     def farewell(self) -> float:

@@ -181,6 +181,14 @@ def test_a_backend_that_takes_seconds_for_each_answer(run, serve, monkeypatch):
     assert len(asked) == 4
 
 
+@pytest.mark.parametrize("seconds", [1, 3600])
+def test_a_backend_that_always_asks_to_come_back_later(run, serve, seconds):
+    busy = f"HTTP/1.1 429 Too Many Requests\r\nRetry-After: {seconds}\r\nContent-Length: 0\r\n\r\n"
+    report = run(serve(answering(lambda request: busy.encode())), within=10)
+    assert (report.verdict, report.exit_status) == (Verdict.INCOMPLETE, 3)
+    assert "answers 429 for longer than the suite waits" in report.stopped
+
+
 # Backends that are something else
 
 
