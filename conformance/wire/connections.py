@@ -52,9 +52,22 @@ class UnderWay(threading.local):
 under_way = UnderWay()
 
 
+class Answer(http.client.HTTPResponse):
+    """An answer without what is said before it (RFC 9110, section 15.2), such as 103 Early Hints.
+
+    http.client skips 100 alone. After 101 no HTTP follows.
+    """
+
+    def _read_status(self) -> tuple[str, int, str]:
+        version, status, reason = super()._read_status()  # type: ignore[misc]
+        before = 100 <= status < 200 and status != http.HTTPStatus.SWITCHING_PROTOCOLS
+        return version, http.HTTPStatus.CONTINUE if before else status, reason
+
+
 class _Connection(urllib3.connection.HTTPConnection):
     """A connection on a clocked socket, not used after a rest, that sends targets unchanged."""
 
+    response_class = Answer
     _used: float | None = None
 
     def _new_conn(self) -> socket.socket:

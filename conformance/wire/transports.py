@@ -26,7 +26,7 @@ import websocket
 from websocket import ABNF
 
 from conformance.wire import deadlines
-from conformance.wire.connections import LARGEST_BODY
+from conformance.wire.connections import LARGEST_BODY, Answer
 
 Packet = str | bytes
 """One Engine.IO packet: text with its type digit in front, or the content of a binary message."""
@@ -336,6 +336,8 @@ class Polling:
 
 
 class _HTTPConnection(http.client.HTTPConnection):
+    response_class = Answer
+
     def __init__(self, address: Address) -> None:
         super().__init__(address.host, address.port)
         if address.tls:

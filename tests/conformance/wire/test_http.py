@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 
@@ -355,6 +356,28 @@ def test_429_with_a_date_waits_until_then_by_the_servers_clock():
     with server(answering(busy, answer(), requests=[])) as base, client(base) as (http, seen):
         assert http.send("GET", "/").status == 200
     assert seen[1].started - seen[0].started >= 1
+
+
+def test_429_is_not_waited_for_beyond_the_end_of_the_run():
+    busy = answer(b"{}", "429 Too Many Requests", "Retry-After: 2")
+    with server(answering(busy, requests=[])) as base, client(base) as (http, seen):
+        http.pace = replace(http.pace, throttled_until=time.monotonic() + 1)
+        before = time.monotonic()
+        assert http.send("GET", "/").status == 429
+        assert time.monotonic() - before < 1
+    assert len(seen) == 1
+
+
+def test_early_hints_are_no_answer():
+    hints = b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>; rel=preload\r\n\r\n"
+    with (
+        server(answering(hints + hints + answer(b"after"), requests=[])) as base,
+        client(base) as (http, seen),
+    ):
+        for _ in range(2):
+            assert http.send("GET", "/").body == b"after"
+    assert [one.status for one in seen] == [200, 200]
+    assert "Link" not in seen[0].headers
 
 
 def test_429_that_asks_for_more_than_the_pace_allows_is_the_answer():
