@@ -23,6 +23,9 @@ LONGEST_PING = 120.0
 """Seconds of ping timeout beyond which nobody waits for it."""
 MOST_FRIENDS = 2
 """Friends who watch a user."""
+NOT_TOLD = "A connected friend is not told that a user has come"
+MOST_ASKED = 4
+"""Users who come and go to find out whether anybody's presence is told."""
 
 
 def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
@@ -38,6 +41,16 @@ def heard(connection: Connection, user: Actor, online: bool, since: int) -> Rece
     """What a socket has already heard of that kind."""
     it = says(user, online)
     return next((one for one in connection.received("userStatus", since) if it(one.args)), None)
+
+
+class Elsewhere(Untestable):
+    """Nobody hears of a user, though of another one. `other` is one of whom all friends hear."""
+
+    def __init__(self, user: Actor, other: Actor) -> None:
+        super().__init__(
+            f"{user.name} may be connected elsewhere; use users that nobody else is connected as"
+        )
+        self.other = other
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +84,13 @@ class Watch:
             for socket, mark in zip(self.sockets, since, strict=True)
         ]
 
+    def heard(self, since: list[int]) -> list[Received | None]:
+        """What each friend has heard of the user's presence, whatever it says."""
+        return [
+            heard(socket, self.user, True, mark) or heard(socket, self.user, False, mark)
+            for socket, mark in zip(self.sockets, since, strict=True)
+        ]
+
     def gone_within(self) -> float:
         """Seconds within which a user without a socket has to be offline for everyone."""
         pace = self.stage.pace
@@ -92,10 +112,11 @@ def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
 
 def appear(watch: Watch, transport: Transport = "websocket") -> tuple[Connection, float]:
     """Connects the user, who was offline, and judges that friends are told. Returns the socket and
-    when it began to connect, in seconds since the epoch.
+    when it began to connect, in seconds since the epoch. Raises Elsewhere.
     """
     stage, user = watch.stage, watch.user
     since, began = watch.marks(), time.time()
+    first = since
     (socket,) = stage.connect(user, transport=transport)
     told = watch.told(True, since, stage.pace.delivery)
     if None in told:
@@ -105,15 +126,46 @@ def appear(watch: Watch, transport: Transport = "websocket") -> tuple[Connection
         since, began = watch.marks(), time.time()
         (socket,) = stage.connect(user, transport=transport)
         told = watch.told(True, since, stage.pace.delivery)
+        if not any(watch.heard(first)):
+            for one in (socket, *watch.sockets):
+                stage.leave(one)
+            raise Elsewhere(user, somebody_heard_of(stage, user))
     for event in told:
         stage.check(
             "PRES-01",
             event is not None,
-            "A connected friend is not told that a user has come",
+            NOT_TOLD,
             {"userId": user.id, "isOnline": True},
             f"nothing within {stage.pace.delivery:.0f} s",
         )
     return socket, began
+
+
+def somebody_heard_of(stage: Stage, silent: Actor) -> Actor:
+    """A user of whose presence all friends hear. Judges that there is one, and that no user's
+    presence is told to some friends only. Raises Blocked.
+    """
+    others = [one for one in stage.world.actors if one != silent and friends_of(stage, one)]
+    others.sort(key=lambda one: -len(friends_of(stage, one)))
+    known: Actor | None = None
+    for user in [silent, *others][:MOST_ASKED]:
+        watch = Watch.over(stage, user, friends_of(stage, user))
+        since = watch.marks()
+        (socket,) = stage.connect(user)
+        watch.told(True, since, stage.pace.delivery)
+        stage.leave(socket)
+        if not all(watch.heard(since)):
+            watch.told(False, since, watch.gone_within())
+        heard = watch.heard(since)
+        for one in watch.sockets:
+            stage.leave(one)
+        if any(heard):
+            known = user
+            stage.need("PRES-01", all(heard), NOT_TOLD, "userStatus for each friend", "some hear")
+    if known is None:
+        stage.need("PRES-01", False, NOT_TOLD, "userStatus for friends", "no userStatus at all")
+        raise Blocked(NOT_TOLD)
+    return known
 
 
 def fence(watch: Watch, speaker: Actor, socket: Connection) -> None:
@@ -143,7 +195,12 @@ def overtake(
 @requirement("PRES-01", "PRES-02", "PRES-04")
 def test_friends_are_told_who_comes_and_who_goes(stage: Stage) -> None:
     watch = watched(stage)
-    come_and_go(watch, "websocket", newer_first=True)
+    try:
+        come_and_go(watch, "websocket", newer_first=True)
+    except Elsewhere as silence:
+        user = silence.other
+        watch = Watch.over(stage, user, friends_of(stage, user)[:MOST_FRIENDS])
+        come_and_go(watch, "websocket", newer_first=True)
     # Now the other side of the friendship, over the other transport, in the other order.
     friend, theirs = watch.friends[0], watch.sockets[0]
     other_way = Watch.over(stage, friend, [watch.user])
