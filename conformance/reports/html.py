@@ -5,17 +5,8 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from conformance.judging.findings import Outcome, Status, Verdict
-from conformance.reports.report import Report
+from conformance.reports.report import SIGNS, Report
 
-_SIGNS = {
-    "passed": "✓",
-    "failed": "✗",
-    "warning": "▲",
-    "known": "≈",
-    "untestable": "?",
-    "error": "!",
-    "not-applicable": "–",
-}
 _TONES = {
     Verdict.CONFORMANT: "passed",
     Verdict.NON_CONFORMANT: "failed",
@@ -69,6 +60,6 @@ def _row(report: Report, outcome: Outcome) -> dict[str, Any]:
         "number": outcome.requirement.id.partition("-")[2],
         "cases": outcome.cases,
         "tone": state,
-        "sign": _SIGNS[state],
+        "sign": SIGNS[state],
         "state": "switched off" if outcome.status is Status.NOT_APPLICABLE else state,
     }

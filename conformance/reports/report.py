@@ -16,6 +16,17 @@ from conformance.judging.findings import (
 )
 from contract import GROUPS
 
+SIGNS = {
+    "passed": "✓",
+    "failed": "✗",
+    "warning": "▲",
+    "known": "≈",
+    "untestable": "?",
+    "error": "!",
+    "not-applicable": "–",
+}
+"""The sign of each state of a requirement, in every report that people look at."""
+
 
 @dataclass(frozen=True, slots=True)
 class Report:

@@ -15,19 +15,19 @@ from conformance.evidence.journal import Note
 from conformance.evidence.printable import printable
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.files import script_name
-from conformance.reports.report import Report
+from conformance.reports.report import SIGNS, Report
 from contract import GROUPS
 
-_STATES = {
-    "passed": ("✓", "green"),
-    "failed": ("✗", "red"),
-    "warning": ("▲", "yellow"),
-    "known": ("≈", "yellow"),
-    "untestable": ("?", "yellow"),
-    "error": ("!", "magenta"),
-    "not-applicable": ("–", "dim"),
+_STYLES = {
+    "passed": "green",
+    "failed": "red",
+    "warning": "yellow",
+    "known": "yellow",
+    "untestable": "yellow",
+    "error": "magenta",
+    "not-applicable": "dim",
 }
-"""Sign and style of what became of a requirement."""
+"""Style of each state of a requirement."""
 _VERDICTS = {
     Verdict.CONFORMANT: "bold green",
     Verdict.NON_CONFORMANT: "bold red",
@@ -179,7 +179,7 @@ def _reasons(console: Console, title: str, report: Report, status: Status) -> No
         return
     console.print(Text(title, style="bold underline"))
     for reason, ids in by_reason.items():
-        line = Text(", ".join(ids), style=_STATES[status.label][1])
+        line = Text(", ".join(ids), style=_STYLES[status.label])
         line.append(f"  {printable(reason)}", style="default")
         console.print(Padding(line, (0, 0, 0, 2), expand=False))
     console.print()
@@ -190,6 +190,6 @@ def _groups(console: Console, report: Report) -> None:
     for group, title, outcomes in report.groups():
         line = Text(f"{group:<5}{title:<{width}} ")
         for outcome in outcomes:
-            sign, style = _STATES[report.state(outcome)]
-            line.append(sign, style=style)
+            state = report.state(outcome)
+            line.append(SIGNS[state], style=_STYLES[state])
         console.print(line)
