@@ -28,8 +28,9 @@ from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
 from conformance.reports.report import Report
 from conformance.scenarios import FOLDER
-from conformance.stage.plugin import ScenarioPlugin, run_scenarios
-from conformance.stage.stage import Stage
+from conformance.stage.collecting import collected
+from conformance.stage.programme import Programme
+from conformance.stage.troupes import troupes
 from conformance.stage.watch import Backend, Unusable, spent
 from conformance.stage.world import World
 from contract import Contract, Requirement
@@ -87,7 +88,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
                 plan.contract, target, ledger, journal, redactor, plan.patience, plan.seed
             )
             stack.callback(world.close)
-            stopped = _judge(plan, world, Backend(world, process), tally)
+            stopped = _judge(plan, world, Backend(world, process), tally, stack)
         except (Unusable, ProcessError) as obstacle:
             stopped = str(obstacle)
         except KeyboardInterrupt:
@@ -104,8 +105,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         interrupts.ignore()
         if stopped is not None:
             stopped = redactor.text(stopped)
-            for id in ledger.unreached():
-                ledger.untestable(id, stopped)
+        ledger.close(stopped)
         report = Report(
             contract=plan.contract.version,
             target=url,
@@ -128,6 +128,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             requirements=len(report.outcomes),
             findings=sum(len(outcome.findings) for outcome in report.outcomes),
         )
+        events.close()  # before a troupe that did not hear of the end adds to it
         return replace(report, unwritten=events.failure)
 
 
@@ -178,9 +179,12 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
             ledger.switch_off(id, "switched off in the target file")
 
 
-def _judge(plan: Plan, world: World, backend: Backend, tally: Tally) -> str | None:
+def _judge(
+    plan: Plan, world: World, backend: Backend, tally: Tally, stack: contextlib.ExitStack
+) -> str | None:
     """Scenarios, then fuzzing, which is added to the tally; returns why the run ended early."""
-    over, end = spent(plan.profile.whole_s), time.monotonic() + plan.profile.whole_s
+    seconds = plan.profile.whole_s
+    over, end = spent(seconds), time.monotonic() + seconds
     world.slow_down_to(replace(backend.begin(plan.patience), throttled_until=end))
     world.journal.note(
         "run-started",
@@ -190,34 +194,16 @@ def _judge(plan: Plan, world: World, backend: Backend, tally: Tally) -> str | No
         contract=plan.contract.version,
         latency_ms=round(world.pace.median * 1000, 2),
     )
-    plugin = _Scenarios(world, backend, over, plan.profile)
-    run_scenarios(plugin, FOLDER)
-    if plugin.stop is None:
+    parts = [world.part(users) for users in troupes(world.target)]
+    for part in parts:
+        stack.callback(part.close)
+    late = f"the {seconds:.0f} s of the profile {plan.profile.name} were over"
+    programme = Programme(parts, backend, lambda: late if over() else None)
+    stopped = programme.play(collected(FOLDER))
+    if stopped is None:
         tally.add(fuzz(world, plan.profile, backend.lives))
         backend.lives()
-    return plugin.stop or backend.gone
-
-
-class _Scenarios(ScenarioPlugin):
-    """Looks after the backend and the clock between scenarios."""
-
-    def __init__(
-        self, world: World, backend: Backend, over: Callable[[], bool], profile: Profile
-    ) -> None:
-        super().__init__(world)
-        self._backend = backend
-        self._over = over
-        self._profile = profile
-
-    def after(self, stage: Stage) -> bool:
-        deaths = self._backend.deaths
-        if self.stop is None and not self._backend.lives():
-            self.stop = self._backend.gone
-        if self.stop is None and self._over():
-            self.stop = (
-                f"the {self._profile.whole_s:.0f} s of the profile {self._profile.name} were over"
-            )
-        return self._backend.deaths == deaths
+    return stopped or backend.gone
 
 
 class _Interrupts:

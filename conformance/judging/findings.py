@@ -98,6 +98,7 @@ class Ledger:
         self._entries = {id: _Entry(requirement) for id, requirement in requirements.items()}
         self._listen = listen
         self._redact = redact
+        self._closed = False
         self._lock = threading.RLock()
 
     @property
@@ -128,8 +129,8 @@ class Ledger:
     def fail(self, finding: Finding) -> None:
         """Adds a finding. One that is known already by its fingerprint only counts as a case."""
         with self._lock:
-            entry = self._entries.get(finding.requirement)
-            if entry is None or entry.status is Status.NOT_APPLICABLE:
+            entry = self._entry(finding.requirement)
+            if entry is None:
                 return
             if finding.level not in entry.requirement.levels:
                 raise ValueError(f"{finding.requirement} has no clause of level {finding.level}")
@@ -151,6 +152,16 @@ class Ledger:
         """Makes the requirement not applicable; nothing that follows changes that."""
         self._raise(id, Status.NOT_APPLICABLE, reason)
 
+    def close(self, reason: str | None = None) -> None:
+        """Takes nothing more, whoever is still judging. Given a reason, what nobody has said
+        anything about is untestable for it.
+        """
+        with self._lock:
+            if reason is not None:
+                for id in self.unreached():
+                    self.untestable(id, reason)
+            self._closed = True
+
     def unreached(self) -> tuple[str, ...]:
         """The ids of the requirements about which nothing was said yet."""
         with self._lock:
@@ -163,8 +174,8 @@ class Ledger:
 
     def _raise(self, id: str, status: Status, reason: str | None = None, cases: int = 0) -> None:
         with self._lock:
-            entry = self._entries.get(id)
-            if entry is None or entry.status is Status.NOT_APPLICABLE:
+            entry = self._entry(id)
+            if entry is None:
                 return
             entry.cases += cases
             reason = self._redact(reason) if reason else reason
@@ -172,6 +183,13 @@ class Ledger:
                 entry.status, entry.reason = status, reason
             elif status == entry.status and reason and not entry.reason:
                 entry.reason = reason
+
+    def _entry(self, id: str) -> _Entry | None:
+        """The entry that something may be said about now."""
+        entry = self._entries.get(id)
+        if self._closed or entry is None or entry.status is Status.NOT_APPLICABLE:
+            return None
+        return entry
 
     @staticmethod
     def _outcome(entry: _Entry) -> Outcome:

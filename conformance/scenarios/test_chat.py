@@ -94,8 +94,8 @@ def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
 def test_a_chat_message_to_nobody_is_refused(stage: Stage) -> None:
     sender, other = stage.cast(2)
     witness = Witness(stage, sender, other)
-    known = {name for actor in stage.world.actors for name in (actor.id, actor.user.public_id)}
-    longest = max((actor.user.public_id for actor in stage.world.actors), key=_digits)
+    known = {name for user in stage.world.everyone for name in (user.id, user.public_id)}
+    longest = max((user.public_id for user in stage.world.everyone), key=_digits)
     shown = False
     for what, name, fair in _nobodies(stage, longest):
         if name in known:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Any, NoReturn, TypeVar
 
 from conformance.evidence.steps import Step
@@ -48,6 +49,16 @@ class Blocked(Exception):
     """The scenario cannot go on: what it builds on does not work. `str` says what."""
 
 
+@dataclass(frozen=True, slots=True)
+class Accusation:
+    """Something that did not hold in a scenario."""
+
+    judgement: Judgement
+    evidence: Sequence[Step]
+    fatal: bool = False
+    """Whether it says that the backend, or a part of it, is dead."""
+
+
 class Stage(Casting):
     """Handed to every scenario as `stage`."""
 
@@ -55,8 +66,8 @@ class Stage(Casting):
         super().__init__(world, name)
         self.pace = world.pace
         self.judged: set[str] = set()
-        self.accusations: list[tuple[Judgement, Sequence[Step]]] = []
-        """What did not hold, until it is known that the backend did not die of it."""
+        self.accusations: list[Accusation] = []
+        """What did not hold, until it is known whether the backend lived through the scenario."""
         self.evidence: list[Step] = []
         self._connections: list[Connection] = []
         self._acknowledged: list[tuple[Connection, Emission]] = []
@@ -66,7 +77,7 @@ class Stage(Casting):
     def obstacle(self) -> str | None:
         """What went wrong so far, which may have left nothing to judge by; None if nothing did."""
         if self.accusations:
-            return self.accusations[0][0].summary
+            return self.accusations[0].judgement.summary
         answers = (step.exchange for step in self.evidence if step.exchange is not None)
         return next((f"no answer: {answer.error}" for answer in answers if answer.error), None)
 
@@ -221,15 +232,18 @@ class Stage(Casting):
         if holds:
             self.world.enter(judgement, steps)
         else:
-            self.accusations.append((judgement, steps))
+            self.accusations.append(Accusation(judgement, steps))
         return holds
 
-    def accuse(self) -> None:
-        """Enters what did not hold. Called after the scenario, where the backend lived through it:
-        one that died kept nothing it promised from then on, and is accused of its death alone.
+    def accuse(self, fair: Callable[["Accusation"], bool] = lambda accusation: True) -> None:
+        """Enters the accusations that are fair, after the scenario; what the others were about
+        counts as not judged.
         """
-        for judgement, steps in self.accusations:
-            self.world.enter(judgement, steps)
+        for accusation in self.accusations:
+            if fair(accusation):
+                self.world.enter(accusation.judgement, accusation.evidence)
+            else:
+                self.judged.discard(accusation.judgement.requirement)
         self.accusations.clear()
 
     def need(self, requirement: str, holds: bool, summary: str, *args: Any, **kwargs: Any) -> None:
@@ -240,12 +254,13 @@ class Stage(Casting):
     def condemn(
         self, requirement: str, summary: str, expected: Any = "", observed: Any = ""
     ) -> NoReturn:
-        """Enters at once that the backend, or a part of it, did not survive what was sent, where
-        surviving is what the requirement asks for. Raises Blocked.
+        """Says that the backend, or a part of it, did not survive what was sent, where surviving is
+        what the requirement asks for. Raises Blocked.
         """
         self.judged.add(requirement)
         judgement = Judgement(requirement, False, summary, shown(expected), shown(observed))
-        self.world.enter(judgement, self.evidence[-LONGEST_EVIDENCE:])
+        evidence = self.evidence[-LONGEST_EVIDENCE:]
+        self.accusations.append(Accusation(judgement, evidence, fatal=True))
         raise Blocked(f"{summary} ({requirement})")
 
     def answered(

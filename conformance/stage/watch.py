@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from conformance.backend.processes import BackendProcess, ProcessError
+from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shortened
 from conformance.stage.world import World
@@ -42,6 +43,8 @@ class Backend:
         """Why nothing more can be asked of it; None while it answers."""
         self.deaths = 0
         """How many times it stopped answering."""
+        self._lock = threading.RLock()
+        self._unexplained: tuple[Judgement, list[Step]] | None = None
 
     def begin(self, patience: float) -> Pace:
         """Makes sure that the backend answers and takes a valid token; measures its latency.
@@ -90,12 +93,23 @@ class Backend:
                 "rate limit for the run"
             )
 
-    def lives(self) -> bool:
+    def lives(self, *, certain: bool = True) -> bool:
         """Whether the backend still takes new connections and answers.
 
         Where it does not: enters the death with what was sent just before, and starts the backend
-        again if the suite may.
+        again if the suite may. Where it is not `certain` that what was sent last killed it, since
+        others were sending too, the death of a backend that is back is entered by `bury`. From any
+        thread.
         """
+        with self._lock:
+            return self._lives(certain)
+
+    def bury(self) -> None:
+        """Enters a death that nothing has explained since."""
+        if self._unexplained is not None:
+            self._world.enter(*self._unexplained)
+
+    def _lives(self, certain: bool) -> bool:
         if self.gone is not None:
             return False
         steps = list(self._world.last_steps)
@@ -110,20 +124,21 @@ class Backend:
         if problem is None and not refused:
             return True
         self.deaths += 1
-        self._world.enter(
-            Judgement(
-                "ALL-05",
-                False,
-                "The backend stops answering during the run",
-                "a process that survives whatever is sent",
-                f"{problem.words if problem else 'it was away for a moment'}; sent just before, "
-                "the last one last: " + " | ".join(step.line() for step in steps),
-            ),
-            steps,
+        judgement = Judgement(
+            "ALL-05",
+            False,
+            "The backend stops answering during the run",
+            "a process that survives whatever is sent",
+            f"{problem.words if problem else 'it was away for a moment'}; sent just before, "
+            "the last one last: " + " | ".join(step.line() for step in steps),
         )
-        if problem is None:
-            return True
-        return self._revived(problem.words)
+        lives = problem is None or self._revived(problem.words)
+        if certain or not lives:
+            self._unexplained = None
+            self._world.enter(judgement, steps)
+        elif self._unexplained is None:
+            self._unexplained = judgement, steps
+        return lives
 
     def _revived(self, problem: str) -> bool:
         if self._process is None:

@@ -5,7 +5,7 @@ import time
 import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from conformance.backend.target import Target, User
@@ -57,6 +57,8 @@ class World:
         self.redactor = redactor
         self.seed = seed
         self.pace = pace
+        self.everyone = target.users
+        """The users of the whole target, whoever plays in this world."""
         self.undocumented_events: set[str] = set()
         self.last_steps: deque[Step] = deque(maxlen=LAST_STEPS)
         self._reachable = True
@@ -94,6 +96,26 @@ class World:
         """Takes the pace that was measured; connections and requests from now on keep to it."""
         self.pace = pace
         self.http.pace = pace
+
+    def part(self, users: Sequence[User]) -> "World":
+        """The same world with some of its users alone, for those who play there at the same time
+        as others elsewhere; each hears of its own steps. What is found goes to the same places.
+        """
+        part = World(
+            self.contract,
+            replace(self.target, users=tuple(users)),
+            self.mint,
+            self.ledger,
+            self.journal,
+            self.redactor,
+            self.pace,
+            self.seed,
+        )
+        part.everyone = self.everyone
+        part.undocumented_events = self.undocumented_events
+        part.last_steps = self.last_steps
+        part._statuses, part._lock = self._statuses, self._lock
+        return part
 
     def actor(self, user: User) -> "Actor":
         """The actor of a user of the target."""

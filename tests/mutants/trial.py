@@ -12,8 +12,6 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-import pytest
-
 from conformance import run
 from conformance.backend.target import Target
 from conformance.fuzzing.generation import Generator
@@ -21,7 +19,7 @@ from conformance.judging.findings import Status
 from conformance.profiles import PROFILES
 from conformance.reports.report import Report
 from conformance.run import Plan
-from conformance.stage.plugin import ScenarioPlugin, declared
+from conformance.stage.collecting import Scenario, collected
 from contract import Contract
 from tests.mutants.broken_server import NotStarted, running
 from tests.mutants.registry import Mutant
@@ -112,16 +110,10 @@ def perform(trial: Trial, contract: Contract) -> Result:
 def _scenarios_of(id: str | None) -> Iterator[None]:
     """Leaves of a run only the scenarios that name the requirement."""
 
-    @pytest.hookimpl(trylast=True)
-    def select(plugin: ScenarioPlugin, config: pytest.Config, items: list[pytest.Item]) -> None:
-        items[:] = [item for item in items if id in declared(item)]
-        original(plugin, config, items)
+    def select(folder: Path) -> tuple[Scenario, ...]:
+        return tuple(one for one in collected(folder) if id in one.requirements)
 
-    original = ScenarioPlugin.pytest_collection_modifyitems
-    with (
-        mock.patch.object(ScenarioPlugin, "pytest_collection_modifyitems", select),
-        mock.patch.object(run, "fuzz"),
-    ):
+    with mock.patch.object(run, "collected", select), mock.patch.object(run, "fuzz"):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Scenarios run in a pytest of their own; what becomes of each stands in the ledger."""
+"""Scenarios are played by one troupe or several; what becomes of each stands in the ledger."""
 
 import textwrap
 
@@ -10,8 +10,9 @@ from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger, Outcome, Status
 from conformance.scenarios import FOLDER
-from conformance.stage import plugin as plugins
-from conformance.stage.plugin import ScenarioPlugin, run_scenarios
+from conformance.stage.collecting import collected
+from conformance.stage.performing import DIED
+from conformance.stage.programme import Programme
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
 from contract import load
@@ -53,16 +54,48 @@ def world():
     made.close()
 
 
+class Immortal:
+    """A backend that always lives."""
+
+    deaths = 0
+    gone = None
+
+    def lives(self, *, certain=True):
+        return True
+
+    def bury(self):
+        pass
+
+
+class Mortal(Immortal):
+    """A backend that dies in each scenario whose turn it is told, and is back at once or not."""
+
+    def __init__(self, *turns, back=True):
+        self.turns = turns
+        self.back = back
+        self.asked = 0
+        self.certain = []
+
+    def lives(self, *, certain=True):
+        self.asked += 1
+        if self.asked in self.turns:
+            self.deaths += 1
+            self.certain.append(certain)
+            self.gone = None if self.back else "the backend is gone"
+        return self.gone is None
+
+
 @pytest.fixture
 def run(world, tmp_path):
-    """Runs scenarios given as source, and gives the outcomes by id."""
+    """Plays scenarios given as source, and gives the outcomes by id."""
     (tmp_path / "pytest.ini").write_text((FOLDER / "pytest.ini").read_text())
 
-    def run(source: str, plugin: ScenarioPlugin | None = None) -> dict[str, Outcome]:
+    def run(source, backend=None, over=lambda: None, parts=None) -> dict[str, Outcome]:
         # A name of its own: Python remembers the modules it has imported.
         file = tmp_path / f"test_{tmp_path.name}.py"
         file.write_text(HEAD + textwrap.dedent(source))
-        run_scenarios(plugin or ScenarioPlugin(world), tmp_path)
+        programme = Programme(parts or [world], backend or Immortal(), over)
+        programme.play(collected(tmp_path))
         return {outcome.requirement.id: outcome for outcome in world.ledger.outcomes()}
 
     return run
@@ -180,7 +213,7 @@ def test_what_could_not_be_judged_without_an_answer_is_untestable(run):
     )
 
 
-def test_scenarios_of_requirements_that_are_not_judged_do_not_run(run, world, tmp_path):
+def test_scenarios_of_requirements_that_are_not_judged_are_not_played(run, world, tmp_path):
     ran = tmp_path / "ran"
     run(f"""
         import pathlib
@@ -193,7 +226,7 @@ def test_scenarios_of_requirements_that_are_not_judged_do_not_run(run, world, tm
     assert [n["total"] for n in world.notes if n["kind"] == "scenarios-collected"] == [0]
 
 
-def test_scenarios_without_a_requirement_do_not_run(run, tmp_path):
+def test_scenarios_without_a_requirement_are_not_played(run, tmp_path):
     ran = tmp_path / "ran"
     run(f"""
         import pathlib
@@ -204,12 +237,7 @@ def test_scenarios_without_a_requirement_do_not_run(run, tmp_path):
     assert not ran.exists()
 
 
-def test_a_stop_makes_everything_after_it_untestable(run, world):
-    class Stopping(ScenarioPlugin):
-        def after(self, stage):
-            self.stop = "the backend is gone"
-            return True
-
+def test_once_time_is_over_everything_that_follows_is_untestable(run):
     outcomes = run(
         """
         @requirement("SEND-09")
@@ -220,18 +248,14 @@ def test_a_stop_makes_everything_after_it_untestable(run, world):
         def test_b(stage: Stage) -> None:
             raise KeyError("this must not run")
             """,
-        Stopping(world),
+        over=lambda: "time is over",
     )
     assert outcomes["SEND-09"].status is Status.UNTESTABLE
     assert outcomes["SEND-10"].status is Status.UNTESTABLE
-    assert outcomes["SEND-10"].reason == "the backend is gone"
+    assert outcomes["SEND-10"].reason == "time is over"
 
 
-def test_a_backend_that_dies_is_not_accused_of_what_it_did_not_do_afterwards(run, world):
-    class Deadly(ScenarioPlugin):
-        def after(self, stage):
-            return False
-
+def test_a_backend_that_dies_is_not_accused_of_what_it_did_not_do_afterwards(run):
     outcomes = run(
         """
         @requirement("SEND-09", "SEND-10", "HIST-07")
@@ -239,12 +263,103 @@ def test_a_backend_that_dies_is_not_accused_of_what_it_did_not_do_afterwards(run
             stage.check("SEND-09", True, "it breaks")
             stage.check("SEND-10", False, "nothing comes")
             """,
-        Deadly(world),
+        Mortal(1),
     )
     assert outcomes["SEND-09"].status is Status.PASSED
     for id in ("SEND-10", "HIST-07"):
         assert (outcomes[id].status, outcomes[id].findings) == (Status.UNTESTABLE, ())
-        assert plugins.DIED in outcomes[id].reason
+        assert DIED in outcomes[id].reason
+
+
+def test_a_backend_that_dies_of_what_it_has_to_survive_is_accused_of_that(run):
+    outcomes = run(
+        """
+        @requirement("SEND-09", "SEND-10")
+        def test_a(stage: Stage) -> None:
+            stage.check("SEND-10", False, "nothing comes")
+            stage.condemn("SEND-09", "it dies")
+            """,
+        Mortal(1, back=False),
+    )
+    assert [finding.summary for finding in outcomes["SEND-09"].findings] == ["it dies"]
+    assert outcomes["SEND-10"].findings == ()
+
+
+BOTH_AT_ONCE = """
+    import threading
+
+    turns = threading.Barrier(2, timeout=5)
+    alone = []
+
+    def meet():
+        if not alone:
+            try:
+                turns.wait()
+            finally:
+                alone.append(True)
+
+    @requirement("SEND-09")
+    def test_a(stage: Stage) -> None:
+        meet()
+        stage.check("SEND-09", {innocent}, "it breaks")
+
+    @requirement("SEND-10")
+    def test_b(stage: Stage) -> None:
+        meet()
+        stage.condemn("SEND-10", "it dies")
+    """
+
+
+def test_what_was_played_at_once_when_the_backend_died_is_played_again_alone(run, world):
+    backend = Mortal(1, 2)
+    parts = [world.part(world.everyone[:1]), world.part(world.everyone[1:])]
+    outcomes = run(BOTH_AT_ONCE.format(innocent="alone.count(True) > 1"), backend, parts=parts)
+    assert outcomes["SEND-09"].status is Status.PASSED, "the innocent"
+    assert [finding.summary for finding in outcomes["SEND-10"].findings] == ["it dies"]
+    assert backend.asked == 4
+    assert backend.certain == [False, False]
+
+
+def test_of_two_that_played_at_once_none_is_accused_when_the_backend_is_gone(run, world):
+    parts = [world.part(world.everyone[:1]), world.part(world.everyone[1:])]
+    outcomes = run(BOTH_AT_ONCE.format(innocent="False"), Mortal(1, 2, back=False), parts=parts)
+    for id in ("SEND-09", "SEND-10"):
+        assert (outcomes[id].status, outcomes[id].findings) == (Status.UNTESTABLE, ())
+
+
+def test_troupes_share_the_scenarios_and_what_they_find(run, world):
+    parts = [world.part(world.everyone[:1]), world.part(world.everyone[1:])]
+    outcomes = run(
+        """
+        @requirement("SEND-09", "SEND-10")
+        def test_a(stage: Stage) -> None:
+            stage.check("SEND-09", len(stage.world.actors) == 1, "others play too")
+            stage.check("SEND-10", len(stage.world.everyone) == 3, "nobody knows the others")
+
+        @requirement("HIST-07")
+        def test_b(stage: Stage) -> None:
+            stage.check("HIST-07", len(stage.world.actors) == 2, "others play too")
+            """,
+        parts=parts,
+    )
+    assert {outcome.status for outcome in outcomes.values()} == {Status.PASSED}
+
+
+def test_an_error_in_a_troupe_ends_the_programme(run, world):
+    class Broken(Immortal):
+        def lives(self, *, certain=True):
+            raise KeyError("x")
+
+    with pytest.raises(KeyError, match="x"):
+        run(
+            """
+            @requirement("SEND-09")
+            def test_a(stage: Stage) -> None:
+                stage.check("SEND-09", True, "it breaks")
+            """,
+            Broken(),
+            parts=[world.part(world.everyone[:1]), world.part(world.everyone[1:])],
+        )
 
 
 def test_an_interrupt_ends_all_scenarios(run, tmp_path, world):
@@ -265,41 +380,6 @@ def test_an_interrupt_ends_all_scenarios(run, tmp_path, world):
     assert not ran.exists()
     outcomes = {o.requirement.id: o.status for o in world.ledger.outcomes()}
     assert outcomes["SEND-09"] is Status.PASSED
-
-
-def test_a_broken_scenario_file_is_an_error_and_not_silence(run):
-    with pytest.raises(RuntimeError, match="pytest ended with status"):
-        run("import nothing_of_that_name")
-
-
-def test_a_broken_end_of_a_scenario_is_an_error_and_not_silence(run, world):
-    class Broken(ScenarioPlugin):
-        def after(self, stage):
-            raise KeyError("x")
-
-    with pytest.raises(RuntimeError, match="pytest ended with status"):
-        run(
-            """
-            @requirement("SEND-09")
-            def test_a(stage: Stage) -> None:
-                stage.check("SEND-09", True, "it breaks")
-            """,
-            Broken(world),
-        )
-
-
-def test_nothing_of_the_surroundings_takes_part(run, tmp_path, monkeypatch):
-    (tmp_path / "conftest.py").write_text("raise RuntimeError('a conftest of somebody else')")
-    (tmp_path / "pyproject.toml").write_text("[tool.pytest.ini_options]\naddopts = '--nonsense'\n")
-    monkeypatch.setenv("PYTEST_ADDOPTS", "--nonsense")
-    monkeypatch.setenv("PYTEST_PLUGINS", "no_such_plugin")
-    monkeypatch.chdir(tmp_path)
-    outcomes = run("""
-        @requirement("SEND-09")
-        def test_something(stage: Stage) -> None:
-            stage.check("SEND-09", True, "it breaks")
-            """)
-    assert outcomes["SEND-09"].status is Status.PASSED
 
 
 def test_the_same_seed_gives_a_scenario_the_same_dice(run, world):

@@ -1,0 +1,99 @@
+"""Plays all scenarios, by several troupes at the same time where the target has users for them.
+
+Who plays alone is judged as it is played. While several play, a backend that dies takes all of
+them down, and nobody can tell who killed it: what was being played then is played again, alone.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+
+from conformance.stage.collecting import Scenario
+from conformance.stage.performing import conclude, perform
+from conformance.stage.watch import Backend
+from conformance.stage.world import World
+
+
+class Programme:
+    """All scenarios of a run. `over` says why no further scenario may start, None while all is
+    well.
+    """
+
+    def __init__(
+        self, worlds: Sequence[World], backend: Backend, over: Callable[[], str | None]
+    ) -> None:
+        self._worlds = worlds
+        self._backend = backend
+        self._over = over
+        self._again: list[Scenario] = []
+        self._failure: BaseException | None = None
+        self._lock = threading.Lock()
+        self.stop: str | None = None
+
+    def play(self, scenarios: Sequence[Scenario]) -> str | None:
+        """Plays the scenarios that judge a requirement of the ledger; returns why not all of them
+        could be played, None where they were.
+
+        Raises what the suite itself failed of, and KeyboardInterrupt; troupes may then still be
+        playing, and what they find from then on counts for nothing once the ledger is closed.
+        """
+        knows = self._worlds[0].ledger.knows
+        wanted = [one for one in scenarios if any(map(knows, one.requirements))]
+        self._worlds[0].journal.note("scenarios-collected", total=len(wanted))
+        shares = [wanted[number :: len(self._worlds)] for number in range(len(self._worlds))]
+        if len(self._worlds) == 1:
+            self._play_share(self._worlds[0], shares[0], alone=True)
+        else:
+            self._play_together(shares)
+        for scenario in sorted(self._again, key=wanted.index):
+            self._play(self._worlds[0], scenario, alone=True)
+        self._backend.bury()
+        return self.stop
+
+    def _play_together(self, shares: Sequence[Sequence[Scenario]]) -> None:
+        troupes = [
+            # Daemons: a backend that answers nobody must not keep an interrupted run from ending.
+            threading.Thread(
+                target=self._play_in_thread, args=work, name=f"r2c troupe {number}", daemon=True
+            )
+            for number, work in enumerate(zip(self._worlds, shares, strict=True), 1)
+        ]
+        for troupe in troupes:
+            troupe.start()
+        for troupe in troupes:
+            troupe.join()
+        if self._failure is not None:
+            raise self._failure
+
+    def _play_in_thread(self, world: World, share: Sequence[Scenario]) -> None:
+        try:
+            self._play_share(world, share, alone=False)
+        except BaseException as failure:
+            with self._lock:
+                self._failure = self._failure or failure
+                self.stop = self.stop or "an error of this suite"
+
+    def _play_share(self, world: World, share: Sequence[Scenario], *, alone: bool) -> None:
+        for scenario in share:
+            self._play(world, scenario, alone=alone)
+
+    def _play(self, world: World, scenario: Scenario, *, alone: bool) -> None:
+        journal, backend = world.journal, self._backend
+        journal.note("scenario-started", name=scenario.sentence, requirements=scenario.requirements)
+        reason, error = self.stop, None
+        if reason is None:
+            deaths = backend.deaths
+            performance = perform(scenario, world)
+            reason, error = performance.reason, performance.error
+            lives = backend.lives(certain=alone)
+            survived = backend.deaths == deaths
+            with self._lock:
+                self.stop = self.stop or (self._over() if lives else backend.gone)
+            if alone or survived or not lives:
+                conclude(performance, survived=survived, certain=alone)
+            else:
+                self._again.append(scenario)
+                reason = "played again alone, since the backend died meanwhile"
+        else:
+            for id in scenario.requirements:
+                world.ledger.untestable(id, reason)
+        journal.note("scenario-ended", name=scenario.sentence, reason=reason, error=error)
