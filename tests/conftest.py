@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", f"needs(tool): needs one of {', '.join(TOOLS)}")
     config.addinivalue_line("markers", "slow: takes seconds; runs on one Python version only")
     config.addinivalue_line("markers", "requirement(*ids): as in the scenarios")
+    config.addinivalue_line("markers", "undisturbed: as in the scenarios")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

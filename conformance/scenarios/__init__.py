@@ -17,3 +17,9 @@ FOLDER = Path(__file__).parent
 def requirement(*ids: str) -> pytest.MarkDecorator:
     """Names the requirements a scenario judges. One that it did not reach becomes untestable."""
     return pytest.mark.requirement(*ids)
+
+
+undisturbed = pytest.mark.undisturbed
+"""Marks a scenario in which something has to happen at one moment, such as a race: nobody plays at
+the same time, whose work would come between.
+"""

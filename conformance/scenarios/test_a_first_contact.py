@@ -5,7 +5,7 @@ in the order of their names).
 from functools import partial
 
 from conformance.judging.messages import member, unwrapped, user_id
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.settings import PLAIN, Settings, acquainted, entry_of
 from conformance.scenarios.props.simultaneous import Crossing
 from conformance.stage.stage import Blocked, Stage
@@ -44,6 +44,7 @@ def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
         )
 
 
+@undisturbed
 @requirement("META-04")
 def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> None:
     """Backends that look for an entry and create one if there is none may create several."""
@@ -76,6 +77,7 @@ def _set_at_once(stage: Stage, owner: Actor, other: Actor) -> list[Exchange]:
     )
 
 
+@undisturbed
 @requirement("SEND-15")
 def test_the_first_messages_of_two_users_cross(stage: Stage) -> None:
     """Both write at once, every way there is, and no conversation exists yet."""

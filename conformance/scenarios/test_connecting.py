@@ -3,7 +3,7 @@
 from conformance.judging import messages
 from conformance.judging.messages import member, same_id
 from conformance.judging.monitors import BESIDE_THE_APPLICATION
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import BOTH, Attempt, doors, knock
 from conformance.scenarios.props.seen import copies
 from conformance.stage.stage import Blocked, Stage
@@ -314,6 +314,7 @@ def test_after_a_reconnect_everything_works_as_before(stage: Stage) -> None:
                 )
 
 
+@undisturbed
 @requirement("CONN-07")
 def test_an_event_at_the_very_moment_of_connecting_is_handled(stage: Stage) -> None:
     user, other, _ = stage.cast()

@@ -4,7 +4,7 @@ from typing import Any
 
 from conformance.judging import messages
 from conformance.judging.messages import member, message_id
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import TEXTS, attachment
 from conformance.scenarios.props.seen import copies, distinct, judge_leaks
 from conformance.stage.stage import Stage
@@ -180,6 +180,7 @@ def acknowledgement(stage: Stage, sending: Connection, emission: Any, delivered:
         )
 
 
+@undisturbed
 @requirement("MSG-10")
 def test_messages_of_one_sender_keep_their_order(stage: Stage) -> None:
     sender, recipient, _ = stage.cast()
@@ -222,6 +223,7 @@ def among(texts: list[str], seen: list[Any]) -> list[str]:
     return list(dict.fromkeys(text for one in seen if (text := messages.text(one)) in known))
 
 
+@undisturbed
 @requirement("MSG-11")
 def test_of_a_burst_nothing_is_lost_or_doubled(stage: Stage) -> None:
     recipient, *senders = stage.cast()

@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 from conformance.judging.messages import same_id, user_id
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import FLAGS, malformed_ids, wrong_settings
 from conformance.scenarios.props.exactness import enveloped
 from conformance.scenarios.props.refusals import Refusals
@@ -103,6 +103,7 @@ def test_settings_are_stored(stage: Stage) -> None:
         settings.reset()
 
 
+@undisturbed
 @requirement("META-03", "META-09")
 def test_a_partial_body_changes_what_it_names(stage: Stage) -> None:
     owner, other = acquainted(stage)
@@ -210,6 +211,7 @@ def _judge_clearing(stage: Stage, settings: Settings) -> None:
         )
 
 
+@undisturbed
 @requirement("META-04")
 def test_there_is_one_entry_for_each_other_user(stage: Stage) -> None:
     """Whatever is set, in whatever case the id is written, and at the same moment."""

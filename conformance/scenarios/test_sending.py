@@ -16,7 +16,7 @@ from conformance.judging.messages import (
     user_id,
 )
 from conformance.judging.monitors import short
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, TEXTS, attachment, wrong_messages
 from conformance.scenarios.props.exactness import enveloped, same_message
 from conformance.scenarios.props.freshness import is_fresh
@@ -256,6 +256,7 @@ def test_a_message_reaches_the_sockets_of_both(stage: Stage) -> None:
             )
 
 
+@undisturbed
 @requirement("SEND-15")
 def test_messages_at_the_same_moment_are_all_kept(stage: Stage) -> None:
     one, other = stage.cast(2)

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-MARK = "requirement"
+REQUIREMENT, UNDISTURBED = "requirement", "undisturbed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +19,8 @@ class Scenario:
     requirements: tuple[str, ...]
     play: Callable[..., Any]
     """Takes the stage."""
+    undisturbed: bool = False
+    """Whether nobody else may play at the same time."""
 
     @property
     def sentence(self) -> str:
@@ -34,11 +36,12 @@ class _Collection:
         self.broken: list[str] = []
 
     def pytest_configure(self, config: pytest.Config) -> None:
-        config.addinivalue_line("markers", f"{MARK}(*ids): the requirements a scenario judges")
+        config.addinivalue_line("markers", f"{REQUIREMENT}(*ids): what a scenario judges")
+        config.addinivalue_line("markers", f"{UNDISTURBED}: nobody plays at the same time")
 
     def pytest_collection_finish(self, session: pytest.Session) -> None:
         self.scenarios = tuple(
-            Scenario(item.name, _declared(item), item.obj)
+            Scenario(item.name, _declared(item), item.obj, _is_undisturbed(item))
             for item in session.items
             if isinstance(item, pytest.Function)
         )
@@ -89,4 +92,8 @@ def collected(folder: Path) -> tuple[Scenario, ...]:
 
 
 def _declared(item: pytest.Item) -> tuple[str, ...]:
-    return tuple(id for mark in item.iter_markers(MARK) for id in mark.args)
+    return tuple(id for mark in item.iter_markers(REQUIREMENT) for id in mark.args)
+
+
+def _is_undisturbed(item: pytest.Item) -> bool:
+    return item.get_closest_marker(UNDISTURBED) is not None

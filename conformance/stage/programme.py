@@ -39,23 +39,28 @@ class Programme:
         knows = self._worlds[0].ledger.knows
         wanted = [one for one in scenarios if any(map(knows, one.requirements))]
         self._worlds[0].journal.note("scenarios-collected", total=len(wanted))
-        shares = [wanted[number :: len(self._worlds)] for number in range(len(self._worlds))]
-        if len(self._worlds) == 1:
-            self._play_share(self._worlds[0], shares[0], alone=True)
-        else:
-            self._play_together(shares)
+        first, *others = self._worlds
+        together = [one for one in wanted if others and not one.undisturbed]
+        for scenario in wanted:
+            if scenario not in together:
+                self._play(first, scenario, alone=True)
+        self._play_together(together)
         for scenario in sorted(self._again, key=wanted.index):
-            self._play(self._worlds[0], scenario, alone=True)
+            self._play(first, scenario, alone=True)
         self._backend.bury()
         return self.stop
 
-    def _play_together(self, shares: Sequence[Sequence[Scenario]]) -> None:
+    def _play_together(self, scenarios: Sequence[Scenario]) -> None:
+        count = len(self._worlds)
         troupes = [
             # Daemons: a backend that answers nobody must not keep an interrupted run from ending.
             threading.Thread(
-                target=self._play_in_thread, args=work, name=f"r2c troupe {number}", daemon=True
+                target=self._play_in_thread,
+                args=(world, scenarios[number::count]),
+                name=f"r2c troupe {number + 1}",
+                daemon=True,
             )
-            for number, work in enumerate(zip(self._worlds, shares, strict=True), 1)
+            for number, world in enumerate(self._worlds)
         ]
         for troupe in troupes:
             troupe.start()
@@ -66,15 +71,12 @@ class Programme:
 
     def _play_in_thread(self, world: World, share: Sequence[Scenario]) -> None:
         try:
-            self._play_share(world, share, alone=False)
+            for scenario in share:
+                self._play(world, scenario, alone=False)
         except BaseException as failure:
             with self._lock:
                 self._failure = self._failure or failure
                 self.stop = self.stop or "an error of this suite"
-
-    def _play_share(self, world: World, share: Sequence[Scenario], *, alone: bool) -> None:
-        for scenario in share:
-            self._play(world, scenario, alone=alone)
 
     def _play(self, world: World, scenario: Scenario, *, alone: bool) -> None:
         journal, backend = world.journal, self._backend

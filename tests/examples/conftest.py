@@ -63,14 +63,20 @@ Verify = Callable[..., Run]
 def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
     """Runs the suite against the backend that a file starts. `only` names requirements; `through`
     is a context manager that puts something between the suite and the backend's host and port, and
-    gives the port to connect to.
+    gives the port to connect to; `users` is how many users the target names, None for all.
     """
 
-    def run(entry: Path, only: str | None = None, through: Any = direct) -> Run:
+    def run(
+        entry: Path, only: str | None = None, through: Any = direct, users: int | None = None
+    ) -> Run:
         folder, port = tmp_path_factory.mktemp("run"), free_port()
         with through("127.0.0.1", port) as front:
             target = tomllib.loads((EXPRESS / "target.toml").read_text("utf-8"))
             secret = target["auth"]["secret"]
+            target["users"] = target["users"][:users]
+            known = {user["userId"] for user in target["users"]}
+            pairs = target["friends"]["pairs"]
+            target["friends"]["pairs"] = [pair for pair in pairs if known.issuperset(pair)]
             target["target"]["url"] = f"http://127.0.0.1:{front}"
             start = f"PORT={port} JWT_SECRET={secret} exec node '{entry}'"
             target["process"] = {"start": start}

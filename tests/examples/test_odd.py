@@ -31,6 +31,8 @@ SIGNS = {
     "gated": '"status": 429',
 }
 """What is in the events of a run where the backend is as odd as it says."""
+USERS = {"generous": 6, "sparse": 4}
+"""How many users a target names, where these are too few to make two troupes of."""
 
 pytestmark = [pytest.mark.slow, pytest.mark.needs("express")]
 
@@ -40,7 +42,9 @@ def runs(request: pytest.FixtureRequest, verify: Verify) -> Iterator[Mapping[str
     """A run against each backend that is asked for."""
     chosen = [name for name in WARNED if any(name in each.name for each in request.session.items)]
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        yield {name: pool.submit(verify, ODD / f"{name}.mjs") for name in chosen}
+        yield {
+            name: pool.submit(verify, ODD / f"{name}.mjs", users=USERS.get(name)) for name in chosen
+        }
 
 
 @pytest.mark.parametrize("name", WARNED)
