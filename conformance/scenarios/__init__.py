@@ -20,6 +20,6 @@ def requirement(*ids: str) -> pytest.MarkDecorator:
 
 
 undisturbed = pytest.mark.undisturbed
-"""Marks a scenario in which something has to happen at one moment, such as a race: nobody plays at
-the same time, whose work would come between.
+"""Marks a scenario during which nobody else plays: something has to happen at one moment in it, as
+in a race, or it sends what may kill the backend, and it has to be certain what did.
 """

@@ -7,7 +7,7 @@ from typing import Any
 from conformance.evidence.steps import Step
 from conformance.judging.messages import member
 from conformance.judging.monitors import judge_exchange
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import attachment
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.settings import PLAIN, acquainted
@@ -266,6 +266,7 @@ def test_a_charset_in_the_media_type_changes_nothing(stage: Stage) -> None:
         )
 
 
+@undisturbed
 @requirement("ERR-08")
 def test_a_body_of_some_megabytes_does_no_harm(stage: Stage) -> None:
     actor, other = acquainted(stage)

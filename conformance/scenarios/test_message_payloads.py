@@ -8,7 +8,7 @@ from typing import Any
 
 from conformance.judging import messages
 from conformance.judging.messages import member, message_id, user_id
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, attachment
 from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
@@ -81,6 +81,7 @@ def holds_file(url: str) -> Callable[[tuple[Any, ...]], bool]:
     return lambda args: bool(args) and url in (messages.attachment(args[0]) or ())
 
 
+@undisturbed
 @requirement("MSG-06", "MSG-07")
 def test_invalid_messages_are_neither_stored_nor_delivered(stage: Stage) -> None:
     sender, recipient, third = stage.cast()
@@ -156,6 +157,7 @@ def marks(thing: Any) -> set[str]:
     return set(re.findall(r"(?<![0-9a-f])\d{15}(?![0-9a-f])", shown))
 
 
+@undisturbed
 @requirement("MSG-08")
 def test_a_message_to_nobody_leaves_nothing_behind(stage: Stage) -> None:
     sender, recipient, third = stage.cast()

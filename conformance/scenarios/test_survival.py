@@ -4,7 +4,7 @@ import json
 from collections.abc import Iterator
 
 from conformance.evidence.steps import Step
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import attachment
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import DEEP, Payload
@@ -133,6 +133,7 @@ HANDSHAKES = (
 """What an Engine.IO endpoint is asked over HTTP: what it is, method, query and body."""
 
 
+@undisturbed
 @requirement("ALL-04")
 def test_broken_packets_do_not_take_the_service_down(stage: Stage) -> None:
     sender, witness, attacker = stage.cast()
@@ -219,6 +220,7 @@ def odd_messages(own: str, recipient: str) -> Iterator[Payload]:
     yield Payload("the same member twice", packet=f'42["sendMessage",{start},"text":"other"}}]')
 
 
+@undisturbed
 @requirement("MSG-07")
 def test_after_any_message_everyone_is_served(stage: Stage) -> None:
     sender, witness, _ = stage.cast()

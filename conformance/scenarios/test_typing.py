@@ -7,7 +7,7 @@ somebody has ceased to type counts only where the same traffic without the cause
 from collections.abc import Callable, Iterator
 
 from conformance.judging.messages import member, message_id, same_id
-from conformance.scenarios import requirement
+from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import Payload, Volley, invalid_notices
@@ -110,6 +110,7 @@ def told_of(
         )
 
 
+@undisturbed
 @requirement("TYPE-03")
 def test_invalid_notices_reach_nobody(stage: Stage) -> None:
     typist, recipient, third = stage.cast()
