@@ -54,6 +54,8 @@ class Requirement:
     """Further sentences with their own level."""
     binds: tuple[str, ...]
     """Ids of the operations it stands at; empty when it binds all."""
+    blamed: bool = False
+    """Whether an `x-violation` or `x-blame` names it: fuzzing judges it then."""
 
     @property
     def group(self) -> str:
@@ -91,6 +93,7 @@ def read_requirements(rest: Document, events: Document) -> Mapping[str, Requirem
         for place, name in _blamed(document.root, ""):
             if name not in found:
                 raise DocumentError(document.file, place, f"{name} is defined nowhere")
+            found[name] = replace(found[name], blamed=True)
     order = list(GROUPS)
     return dict(sorted(found.items(), key=lambda item: (order.index(item[1].group), item[0])))
 

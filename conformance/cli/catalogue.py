@@ -1,13 +1,10 @@
 """The commands `requirements` and `explain`: what a backend has to keep, in words."""
 
-import ast
 import textwrap
-from collections.abc import Mapping, Sequence
-from functools import cache
-from pathlib import Path
+from collections.abc import Sequence
 
+from conformance.cli.checks import LEGEND, checks_of
 from conformance.cli.usage import Parser, Wrong
-from conformance.scenarios import FOLDER
 from contract import GROUPS, Contract, Requirement, load
 
 
@@ -30,7 +27,8 @@ def run_command(arguments: Sequence[str]) -> int:
 
 
 def listing(contract: Contract) -> str:
-    """All requirements, a line each, by group."""
+    """All requirements, a line each, by group, with the checks that stand behind them."""
+    checks = checks_of(contract)
     lines: list[str] = []
     for group, title in GROUPS.items():
         lines += [f"{group}  {title}"] if not lines else ["", f"{group}  {title}"]
@@ -38,13 +36,13 @@ def listing(contract: Contract) -> str:
             if requirement.group == group:
                 lines += [
                     f"  {requirement.id:<8} {requirement.level:<7} {requirement.notes:<11} "
-                    f"{requirement.text}"
+                    f"{checks[requirement.id].short:<7} {requirement.text}"
                 ]
                 lines += [
-                    f"  {'':<8} {clause.level:<7} {'':<11} {clause.text}"
+                    f"  {'':<8} {clause.level:<7} {'':<19} {clause.text}"
                     for clause in requirement.clauses
                 ]
-    return "\n".join(lines)
+    return "\n".join([*lines, "", f"Judged by: {LEGEND}"])
 
 
 def explanation(contract: Contract, requirement: Requirement) -> str:
@@ -57,33 +55,5 @@ def explanation(contract: Contract, requirement: Requirement) -> str:
         paragraphs.append(f"Settled by {', '.join(requirement.decisions)} in docs/decisions.md.")
     if requirement.binds:
         paragraphs.append(f"Binds {', '.join(requirement.binds)}.")
-    checks = scenarios_by_requirement().get(requirement.id, ())
-    if checks:
-        paragraphs.append("Judged by the scenarios: " + "; ".join(checks) + ".")
+    paragraphs += checks_of(contract)[requirement.id].sentences()
     return "\n\n".join(textwrap.fill(paragraph, 88) for paragraph in paragraphs)
-
-
-@cache
-def scenarios_by_requirement(folder: Path = FOLDER) -> Mapping[str, tuple[str, ...]]:
-    """The names of the scenarios that judge each requirement, read from their source."""
-    found: dict[str, list[str]] = {}
-    for file in sorted(folder.glob("test_*.py")):
-        for node in ast.parse(file.read_text(encoding="utf-8")).body:
-            if isinstance(node, ast.FunctionDef):
-                for id in _declared(node):
-                    found.setdefault(id, []).append(
-                        node.name.removeprefix("test_").replace("_", " ")
-                    )
-    return {id: tuple(names) for id, names in found.items()}
-
-
-def _declared(function: ast.FunctionDef) -> tuple[str, ...]:
-    return tuple(
-        argument.value
-        for decorator in function.decorator_list
-        if isinstance(decorator, ast.Call)
-        and isinstance(decorator.func, ast.Name)
-        and decorator.func.id == "requirement"
-        for argument in decorator.args
-        if isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-    )

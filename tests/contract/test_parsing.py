@@ -1,4 +1,5 @@
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -134,9 +135,10 @@ def test_only_a_regular_file_of_moderate_size_is_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["deep.yaml", "deep.json"])
 def test_a_document_nested_beyond_measure_is_refused(written: Write, name: str) -> None:
-    depth = 20_000
+    deep = "[" * 20_000 + "]" * 20_000
 
-    assert problem(written("[" * depth + "]" * depth, name))[1] == "is nested too deeply"
+    # In our words, or in those of a PyYAML that has a limit of its own (6.0.4).
+    assert re.search("nested too deeply|nesting depth", problem(written(deep, name))[1])
 
 
 def test_aliases_that_multiply_are_looked_at_once(written: Write) -> None:
