@@ -1,46 +1,33 @@
 """Who is there (notes, section 4.2)."""
 
 import time
-from collections.abc import Callable
-from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 
 from conformance.judging.messages import member, moment, same_id, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.props.intruders import doors, knock
+from conformance.scenarios.props.watching import (
+    GONE_WITHIN,
+    MOST_FRIENDS,
+    Watch,
+    friends_of,
+    heard,
+    watched,
+)
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Blocked, Stage
 from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
-from conformance.wire.sockets import Connection, Received
+from conformance.wire.sockets import Connection
 
-GONE_WITHIN = 10.0
-"""Seconds after a user's last goodbye (PRES-02)."""
 CLOCKS = 60.0
 """Seconds by which two clocks may differ (D7)."""
 LONGEST_PING = 120.0
 """Seconds of ping timeout beyond which nobody waits for it."""
-MOST_FRIENDS = 2
-"""Friends who watch a user."""
 NOT_TOLD = "A connected friend is not told that a user has come"
 MOST_ASKED = 4
 """Users who come and go to find out whether anybody's presence is told."""
-
-
-def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
-    """Tells the arguments of a userStatus that says this about this user."""
-    return lambda args: (
-        bool(args)
-        and same_id(member(args[0], "userId"), user.id)
-        and member(args[0], "isOnline") is online
-    )
-
-
-def heard(connection: Connection, user: Actor, online: bool, since: int) -> Received | None:
-    """What a socket has already heard of that kind."""
-    it = says(user, online)
-    return next((one for one in connection.received("userStatus", since) if it(one.args)), None)
 
 
 class Elsewhere(Untestable):
@@ -51,63 +38,6 @@ class Elsewhere(Untestable):
             f"{user.name} may be connected elsewhere; use users that nobody else is connected as"
         )
         self.other = other
-
-
-@dataclass(frozen=True, slots=True)
-class Watch:
-    """A user and the sockets of those who watch."""
-
-    stage: Stage
-    user: Actor
-    friends: tuple[Actor, ...]
-    sockets: tuple[Connection, ...]
-
-    @classmethod
-    def over(cls, stage: Stage, user: Actor, friends: list[Actor]) -> "Watch":
-        """Connects the friends."""
-        return cls(stage, user, tuple(friends), tuple(stage.connect(*friends)))
-
-    def marks(self) -> list[int]:
-        """Where each socket's record ends now."""
-        return [socket.mark() for socket in self.sockets]
-
-    def told(self, online: bool, since: list[int], within: float) -> list[Received | None]:
-        """What each friend is told within so many seconds."""
-        end = time.monotonic() + within
-        return [
-            socket.wait_for(
-                "userStatus",
-                says(self.user, online),
-                within=max(0.0, end - time.monotonic()),
-                since=mark,
-            )
-            for socket, mark in zip(self.sockets, since, strict=True)
-        ]
-
-    def heard(self, since: list[int]) -> list[Received | None]:
-        """What each friend has heard of the user's presence, whatever it says."""
-        return [
-            heard(socket, self.user, True, mark) or heard(socket, self.user, False, mark)
-            for socket, mark in zip(self.sockets, since, strict=True)
-        ]
-
-    def gone_within(self) -> float:
-        """Seconds within which a user without a socket has to be offline for everyone."""
-        pace = self.stage.pace
-        return max(GONE_WITHIN, self.stage.world.lingers(self.user)) + pace.delivery
-
-
-def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
-    """A user with friends who watch, all connected but the user. Raises Untestable."""
-    target = stage.world.target
-    if target.friends is None:
-        raise Untestable("needs to know who is whose friend; add [friends] pairs")
-    users = [actor for actor in stage.world.actors if friends_of(stage, actor)]
-    if not users:
-        raise Untestable("needs two users who are friends; add them to [friends] pairs")
-    stage.random.shuffle(users)
-    user = min(users, key=stage.world.lingers)
-    return Watch.over(stage, user, friends_of(stage, user)[:most])
 
 
 def appear(watch: Watch, transport: Transport = "websocket") -> tuple[Connection, float]:
@@ -289,12 +219,6 @@ def clock_difference(watch: Watch) -> float:
     except ValueError:
         return 0.0
     return said - answer.started
-
-
-def friends_of(stage: Stage, user: Actor) -> list[Actor]:
-    """The user's friends."""
-    known = stage.world.target.are_friends
-    return [actor for actor in stage.world.actors if known(actor.user, user.user)]
 
 
 def near_strangers(stage: Stage) -> tuple[Actor, Actor]:

@@ -101,9 +101,13 @@ class Stage(Casting):
         token does not connect, which is a finding against CONN-01.
         """
         connections = [self.connect_at_once(actor, transport) for actor in actors]
+        self.breathe(connections)
+        return connections
+
+    def breathe(self, connections: Sequence[Connection]) -> None:
+        """Lets new connections settle (D18)."""
         for connection in connections:
             connection.rest(self.pace.breath if connection is connections[-1] else 0)
-        return connections
 
     def connect_at_once(self, actor: Actor, transport: Transport = "websocket") -> Connection:
         """A socket that has just heard `connect`, without the time to settle."""
@@ -288,6 +292,10 @@ class Stage(Casting):
         """Says that a requirement cannot be judged with this target, and goes on."""
         self.judged.add(requirement)
         self.world.ledger.untestable(requirement, reason)
+
+    def leave_open(self, requirement: str) -> None:
+        """Says that this scenario found nothing to judge a requirement by that others judge too."""
+        self.judged.add(requirement)
 
     def observe(self, requirement: str, what: str) -> None:
         """Notes what the backend does where nothing is judged."""

@@ -1,5 +1,6 @@
 """Mutants of the Socket.IO handshake, of connections and of devices."""
 
+import asyncio
 import time
 from urllib.parse import parse_qs
 
@@ -7,7 +8,7 @@ from socketio import packet
 
 from reference_server.engine import Engine
 from reference_server.errors import Unauthorized
-from reference_server.events import EventRouter, Refused
+from reference_server.events import EventRouter, Refused, _room
 from reference_server.sockets import SocketServer
 from reference_server.users import User
 from tests.mutants.authentication import _algorithm, claims_of
@@ -70,6 +71,41 @@ def the_query_is_not_read(patch: Patch) -> None:
         raise Unauthorized("Authentication error")
 
     patch(EventRouter, credential)
+
+
+@mutant("CONN-01", protocol="events", subtle=True)
+def a_few_may_connect_at_a_time(patch: Patch) -> None:
+    """Each handshake takes one of five database connections, and nobody waits for a free one."""
+    busy = []
+
+    async def _connect(router, sid, environ, auth=None):
+        if len(busy) >= 5:
+            raise Refused("too many connections")
+        busy.append(sid)
+        try:
+            await asyncio.sleep(0.03)
+            await original(router, sid, environ, auth)
+        finally:
+            busy.remove(sid)
+
+    original = patch(EventRouter, _connect)
+
+
+@mutant("CONN-04", protocol="events", level="should", subtle=True)
+def devices_that_come_at_once_forget_each_other(patch: Patch) -> None:
+    """A user's sockets are read, and written back with the new one after an await."""
+    sockets = {}
+
+    async def _opened(router, sid):
+        user = router._users[sid]
+        known = sockets.get(user.id, ())
+        await asyncio.sleep(0.01)
+        for forgotten in set(sockets.get(user.id, ())) - set(known):
+            await router._sockets.leave_room(forgotten, _room(user.id))
+        sockets[user.id] = (*known, sid)
+        await original(router, sid)
+
+    original = patch(EventRouter, _opened)
 
 
 @mutant("CONN-01", protocol="events", subtle=True)

@@ -124,6 +124,48 @@ def a_goodbye_over_polling_is_not_heard(patch: Patch) -> None:
     original = patch(EventRouter, _disconnect)
 
 
+def crowds_leave(patch, told):
+    """Let `told(chat, user)` say what friends hear when the last of four or more sockets goes."""
+    crowded = set()
+
+    async def joined(chat, user, connection):
+        await original_joined(chat, user, connection)
+        if len(chat.presence._connections.get(user.id, ())) > 3:
+            crowded.add(user.id)
+
+    async def left(chat, user, connection):
+        if user.id not in crowded or len(chat.presence._connections.get(user.id, ())) > 1:
+            await original_left(chat, user, connection)
+            return
+        crowded.discard(user.id)
+        chat.presence.leave(user.id, connection, chats.utc_now())
+        await told(chat, user)
+
+    original_joined = patch(Chat, joined)
+    original_left = patch(Chat, left)
+
+
+@mutant("PRES-02", protocol="events", subtle=True)
+def nobody_hears_of_the_last_of_four_devices(patch: Patch) -> None:
+    """The row of a user has room for three sockets; what the fourth does is told to nobody."""
+
+    async def nothing(chat, user):
+        pass
+
+    crowds_leave(patch, nothing)
+
+
+@mutant("PRES-02", protocol="events", subtle=True)
+def of_four_devices_the_first_to_come_is_told_last(patch: Patch) -> None:
+    """News of a user is queued by socket, and that of an older one comes after the goodbye."""
+
+    async def both(chat, user):
+        await chat.tell_friends(user, is_online=False)
+        await chat.tell_friends(user, is_online=True)
+
+    crowds_leave(patch, both)
+
+
 @mutant("PRES-03", protocol="events")
 def everybody_hears_of_everybody(patch: Patch) -> None:
     """`io.emit`: userStatus goes to all."""

@@ -1,0 +1,94 @@
+"""Friends who watch whether a user comes or goes (notes, section 4.2)."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from conformance.judging.messages import member, same_id
+from conformance.stage.casting import Untestable
+from conformance.stage.stage import Stage
+from conformance.stage.world import Actor
+from conformance.wire.sockets import Connection, Received
+
+GONE_WITHIN = 10.0
+"""Seconds after a user's last goodbye (PRES-02)."""
+MOST_FRIENDS = 2
+"""Friends who watch a user."""
+
+
+def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
+    """Tells the arguments of a userStatus that says this about this user."""
+    return lambda args: (
+        bool(args)
+        and same_id(member(args[0], "userId"), user.id)
+        and member(args[0], "isOnline") is online
+    )
+
+
+def heard(connection: Connection, user: Actor, online: bool, since: int) -> Received | None:
+    """What a socket has already heard of that kind."""
+    it = says(user, online)
+    return next((one for one in connection.received("userStatus", since) if it(one.args)), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """A user and the sockets of those who watch."""
+
+    stage: Stage
+    user: Actor
+    friends: tuple[Actor, ...]
+    sockets: tuple[Connection, ...]
+
+    @classmethod
+    def over(cls, stage: Stage, user: Actor, friends: list[Actor]) -> "Watch":
+        """Connects the friends."""
+        return cls(stage, user, tuple(friends), tuple(stage.connect(*friends)))
+
+    def marks(self) -> list[int]:
+        """Where each socket's record ends now."""
+        return [socket.mark() for socket in self.sockets]
+
+    def told(self, online: bool, since: list[int], within: float) -> list[Received | None]:
+        """What each friend is told within so many seconds."""
+        end = time.monotonic() + within
+        return [
+            socket.wait_for(
+                "userStatus",
+                says(self.user, online),
+                within=max(0.0, end - time.monotonic()),
+                since=mark,
+            )
+            for socket, mark in zip(self.sockets, since, strict=True)
+        ]
+
+    def heard(self, since: list[int]) -> list[Received | None]:
+        """What each friend has heard of the user's presence, whatever it says."""
+        return [
+            heard(socket, self.user, True, mark) or heard(socket, self.user, False, mark)
+            for socket, mark in zip(self.sockets, since, strict=True)
+        ]
+
+    def gone_within(self) -> float:
+        """Seconds within which a user without a socket has to be offline for everyone."""
+        pace = self.stage.pace
+        return max(GONE_WITHIN, self.stage.world.lingers(self.user)) + pace.delivery
+
+
+def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
+    """A user with friends who watch, all connected but the user. Raises Untestable."""
+    target = stage.world.target
+    if target.friends is None:
+        raise Untestable("needs to know who is whose friend; add [friends] pairs")
+    users = [actor for actor in stage.world.actors if friends_of(stage, actor)]
+    if not users:
+        raise Untestable("needs two users who are friends; add them to [friends] pairs")
+    stage.random.shuffle(users)
+    user = min(users, key=stage.world.lingers)
+    return Watch.over(stage, user, friends_of(stage, user)[:most])
+
+
+def friends_of(stage: Stage, user: Actor) -> list[Actor]:
+    """The user's friends."""
+    known = stage.world.target.are_friends
+    return [actor for actor in stage.world.actors if known(actor.user, user.user)]
