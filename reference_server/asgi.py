@@ -8,7 +8,6 @@ starts, so an application sees it in one piece.
 import asyncio
 import functools
 import logging
-import time
 from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from email.utils import formatdate
 from http import HTTPStatus
@@ -17,6 +16,7 @@ from urllib.parse import unquote_to_bytes, urlsplit
 
 from tornado import httputil, iostream
 
+from reference_server.clock import Clock
 from reference_server.errors import INTERNAL_ERROR, error_body
 from reference_server.payloads import encode
 
@@ -26,6 +26,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
+HANG_UP = "reference_server.hang_up"
+"""An extension of ASGI: a message of this type ends the connection without an answer."""
 LARGEST_BODY = 1024 * 1024  # bytes
 # A client that sends more than the limit hears so when it has sent everything: closing while it
 # still writes would reset the connection before it reads the answer. Beyond this it is cut off.
@@ -49,8 +51,15 @@ class Bridge(httputil.HTTPServerConnectionDelegate):
     The HTTPServer must let bodies of MOST_DRAINED bytes pass (`max_body_size`).
     """
 
-    def __init__(self, application: Application, *, largest_body: int = LARGEST_BODY) -> None:
+    def __init__(
+        self,
+        application: Application,
+        clock: Clock | None = None,
+        *,
+        largest_body: int = LARGEST_BODY,
+    ) -> None:
         self.application = application
+        self.clock = clock or Clock()
         self.largest_body = largest_body
         self.running: set[asyncio.Task[None]] = set()
 
@@ -130,6 +139,10 @@ class _Exchange(httputil.HTTPMessageDelegate):
         return {"type": "http.disconnect"}
 
     async def _send(self, message: Message) -> None:
+        if message["type"] == HANG_UP:
+            self._finished = True
+            self._connection.close()
+            return
         if message["type"] == "http.response.start":
             if self._status:
                 raise RuntimeError("the response has been started already")
@@ -196,7 +209,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         for name, value in self._headers:
             headers.add(name.decode("latin-1"), value.decode("latin-1"))
         if "Date" not in headers:
-            headers["Date"] = http_date(int(time.time()))
+            headers["Date"] = http_date(int(self._bridge.clock.time()))
         line = httputil.ResponseStartLine(
             "HTTP/1.1", self._status, _REASONS.get(self._status, "Unknown")
         )
@@ -240,6 +253,7 @@ def scope_of(
         ],
         "client": tuple(address[:2]) if isinstance(address, tuple) else None,
         "server": None,
+        "extensions": {HANG_UP: {}},
     }
 
 

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from reference_server.errors import Forbidden, Invalid, NotFound
 from reference_server.presence import Presence
-from reference_server.store import Message, Settings, Status, Store, storable, utc_now
+from reference_server.store import Message, Settings, Status, Store, storable
 from reference_server.users import Directory, User
 
 Json = dict[str, Any]
@@ -32,6 +32,7 @@ class Chat:
     ) -> None:
         self.users = users
         self.store = store
+        self.clock = store.clock
         self.announcer = announcer
         self.presence = presence
 
@@ -85,7 +86,7 @@ class Chat:
 
         if not any(map(unread, messages)):
             return messages
-        now = utc_now()
+        now = self.clock.now()
         await self.store.mark_read(reader.id, other.id, now)
         return [
             replace(message, status="read", updated_at=now) if unread(message) else message
@@ -142,7 +143,7 @@ class Chat:
 
     async def left(self, user: User, connection: str) -> None:
         """A socket of the user is gone; friends hear of the last one."""
-        if self.presence.leave(user.id, connection, utc_now()):
+        if self.presence.leave(user.id, connection, self.clock.now()):
             await self.tell_friends(user, is_online=False)
 
     async def tell_friends(self, user: User, *, is_online: bool) -> None:

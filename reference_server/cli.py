@@ -120,10 +120,12 @@ def _port(text: str) -> int:
 
 def _run(options: Options, secret: str) -> int:
     from reference_server import users
+    from reference_server.clock import Clock
     from reference_server.tokens import Tokens
 
     directory = users.load(options.users or users.SEEDED)
-    tokens = Tokens(secret, directory)
+    clock = Clock()
+    tokens = Tokens(secret, directory, clock)
 
     import asyncio
     import logging
@@ -141,7 +143,7 @@ def _run(options: Options, secret: str) -> int:
         raise StartError(str(error)) from error
 
     async def serve() -> None:
-        store = Store.mongodb(options.store) if options.store else Store.embedded()
+        store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
         await _serve(Server(contract, directory, tokens, store), options)
 
     asyncio.run(serve())

@@ -42,12 +42,14 @@ def running(
     """
     from contract import load
     from reference_server import users as fixture
+    from reference_server.clock import Clock
     from reference_server.server import Server
     from reference_server.store import Store
     from reference_server.tokens import Tokens
 
     directory = fixture.load(users or fixture.SEEDED)
-    tokens = Tokens(secret or secrets.token_hex(32), directory)
+    clock = Clock()
+    tokens = Tokens(secret or secrets.token_hex(32), directory, clock)
     contract = load()
     outcome: list[RunningServer | BaseException] = []
     listening, ended = threading.Event(), asyncio.Event()
@@ -55,7 +57,7 @@ def running(
 
     async def serve() -> None:
         try:
-            kept = Store.mongodb(store) if store else Store.embedded()
+            kept = Store.mongodb(store, clock) if store else Store.embedded(clock)
             server = Server(contract, directory, tokens, kept)
             await server.start(port=port)
             outcome.append(RunningServer(server))

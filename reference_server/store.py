@@ -6,13 +6,14 @@ Without an address it is kept in memory, by mongomock behind the same interface.
 import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Literal
 
 from bson import ObjectId
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
+from reference_server.clock import Clock
 from reference_server.errors import StartError
 
 Status = Literal["sent", "delivered", "read"]
@@ -56,12 +57,6 @@ _SETTING_FIELDS = {
 }
 
 
-def utc_now() -> datetime:
-    """The time, in whole milliseconds as MongoDB keeps it."""
-    now = datetime.now(UTC)
-    return now.replace(microsecond=now.microsecond // 1000 * 1000)
-
-
 def conversation_id(one: str, other: str) -> ObjectId:
     """The conversation of two users, the same from either side.
 
@@ -83,24 +78,24 @@ def _derived(*parts: str) -> ObjectId:
 class Store:
     """Messages, conversations and settings in one database."""
 
-    def __init__(self, database: Any, client: Any = None) -> None:
+    def __init__(self, database: Any, clock: Clock, client: Any = None) -> None:
         """`database` is an AsyncDatabase of pymongo or an EmbeddedDatabase."""
+        self.clock = clock
         self._messages = database["messages"]
         self._conversations = database["conversations"]
         self._settings = database["settings"]
         self._client = client
         self._opened: set[ObjectId] = set()  # conversations known to stand in the database
-        self._latest = utc_now()
 
     @classmethod
-    def embedded(cls) -> "Store":
+    def embedded(cls, clock: Clock | None = None) -> "Store":
         """A store in memory that ends with the process."""
         from reference_server.embedded import EmbeddedDatabase
 
-        return cls(EmbeddedDatabase({"messages": "conversationId"}))
+        return cls(EmbeddedDatabase({"messages": "conversationId"}), clock or Clock())
 
     @classmethod
-    def mongodb(cls, url: str) -> "Store":
+    def mongodb(cls, url: str, clock: Clock | None = None) -> "Store":
         """A store on a MongoDB server. Raises StartError for an address that is none."""
         from pymongo import AsyncMongoClient
 
@@ -110,7 +105,7 @@ class Store:
             client: Any = AsyncMongoClient(
                 url, tz_aware=True, serverSelectionTimeoutMS=PATIENCE_MS, appname="r2c-server"
             )
-            return cls(client.get_default_database(DEFAULT_DATABASE), client)
+            return cls(client.get_default_database(DEFAULT_DATABASE), clock or Clock(), client)
         except (PyMongoError, ValueError) as error:
             raise StartError(
                 "--store is not the address of a MongoDB server, such as"
@@ -145,8 +140,7 @@ class Store:
         """Keep a new message from `sender` to `recipient` and say what was kept."""
         conversation = conversation_id(sender, recipient)
         await self._open_conversation(conversation, sender, recipient)
-        # A clock that is set back does not put new messages before older ones.
-        self._latest = now = max(utc_now(), self._latest)
+        now = self.clock.now()
         document = {
             "_id": ObjectId(),
             "conversationId": conversation,
@@ -201,7 +195,9 @@ class Store:
             return
         pair = "/".join(sorted((one, other)))
         await _upsert(
-            self._conversations, conversation, {"$setOnInsert": {"pair": pair, "since": utc_now()}}
+            self._conversations,
+            conversation,
+            {"$setOnInsert": {"pair": pair, "since": self.clock.now()}},
         )
         self._opened.add(conversation)
 

@@ -1,12 +1,12 @@
 """JSON Web Tokens: HS256 and nothing else."""
 
 import functools
-import time
 from typing import Any
 
 import jwt
 from jwt.algorithms import HMACAlgorithm
 
+from reference_server.clock import Clock
 from reference_server.errors import StartError, Unauthorized
 from reference_server.users import Directory, User
 
@@ -22,7 +22,7 @@ _SIGNATURE_ONLY: Any = {
 class Tokens:
     """Mints tokens and says whose a token is."""
 
-    def __init__(self, secret: str, users: Directory) -> None:
+    def __init__(self, secret: str, users: Directory, clock: Clock | None = None) -> None:
         """`secret` is shared with whoever else mints tokens. Raises StartError when it is too
         short, or no key at all.
         """
@@ -39,6 +39,7 @@ class Tokens:
                 " `openssl rand -hex 32`."
             )
         self.secret = secret
+        self.clock = clock or Clock()
         self._users = users
         # Most requests carry a token seen before. Only the signature is remembered; whether its
         # time has come or gone is looked at again on each use.
@@ -46,7 +47,7 @@ class Tokens:
 
     def mint(self, user: User, *, lifetime: float = 30 * DAY) -> str:
         """A token for `user` that is valid for `lifetime` seconds."""
-        now = int(time.time())
+        now = int(self.clock.time())
         claims = {"id": user.id, "userId": user.public_id, "iat": now, "exp": now + lifetime}
         return jwt.encode(claims, self.secret, algorithm=ALGORITHM)
 
@@ -57,7 +58,7 @@ class Tokens:
         `userId` and `sub` that is there names the user, by ObjectId or public id.
         """
         claims = self._verified(token)
-        now = time.time()
+        now = self.clock.time()
         if _time(claims, "exp", now + 1) <= now:
             raise Unauthorized("The token has expired.")
         if _time(claims, "nbf", now) > now:

@@ -243,7 +243,7 @@ def refused_clients_go_offline(patch: Patch) -> None:
         except Exception:
             _, user = claimed(router, environ)
             if user is not None:
-                made[0].presence._last_seen[user.id] = chats.utc_now()
+                made[0].presence._last_seen[user.id] = made[0].clock.now()
                 await made[0].tell_friends(user, is_online=False)
             raise
 

@@ -6,14 +6,13 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from pymongo import MongoClient
 
 from reference_server.errors import StartError
-from reference_server.store import Store, conversation_id, settings_id, storable, utc_now
+from reference_server.store import Store, conversation_id, settings_id, storable
 
 ASHA, BEN, CHITRA = (f"60d0fe4f5311236168a109c{digit}" for digit in "abc")
 START_PATIENCE = 20.0  # seconds
@@ -102,7 +101,7 @@ def test_reading_sets_only_what_the_reader_received(play: Play) -> None:
         await store.add_message(ASHA, BEN, "to Ben", None, "sent")
         await store.add_message(BEN, ASHA, "to Asha", None, "sent")
         await store.add_message(ASHA, CHITRA, "to Chitra", None, "sent")
-        await store.mark_read(BEN, ASHA, utc_now())
+        await store.mark_read(BEN, ASHA, store.clock.now())
         statuses = [each.status for each in await store.messages_between(ASHA, BEN)]
         assert statuses == ["read", "sent"]
         assert [each.status for each in await store.messages_between(ASHA, CHITRA)] == ["sent"]
@@ -227,18 +226,3 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
 def test_lone_surrogates_cannot_be_stored() -> None:
     assert storable("👩‍👩‍👧\x00")
     assert not storable("\ud800")
-
-
-def test_a_clock_that_is_set_back_does_not_reorder_messages(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    async def scenario() -> None:
-        store = Store.embedded()
-        await store.add_message(ASHA, BEN, "first", None, "sent")
-        earlier = utc_now() - timedelta(hours=1)
-        monkeypatch.setattr("reference_server.store.utc_now", lambda: earlier)
-        await store.add_message(ASHA, BEN, "second", None, "sent")
-        found = await store.messages_between(ASHA, BEN)
-        assert [each.text for each in found] == ["first", "second"]
-
-    asyncio.run(scenario())
