@@ -55,6 +55,8 @@ class Response:
     validator: Validator | None
     """None when the document promises no body."""
     examples: Mapping[str, Json] = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    """An example of each header that the document has one for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +180,11 @@ def _response(file: Path, place: str, status: int, node: Json) -> Response:
         description=node.get("description", ""),
         validator=Validator.of(media.get("schema", {}), file, place) if media is not None else None,
         examples=examples(media) if media is not None else {},
+        headers={
+            name: str(header["example"])
+            for name, header in node.get("headers", {}).items()
+            if "example" in header
+        },
     )
 
 

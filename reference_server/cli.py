@@ -34,6 +34,7 @@ class Options:
     users: Path | None
     log_level: str
     announce: Path | None
+    mock: bool
 
 
 class _Parser(argparse.ArgumentParser):
@@ -73,6 +74,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         type=Path,
         metavar="FILE",
         help="write address, secret, users and friends to FILE (JSON) once the server listens",
+    )
+    parser.add_argument(
+        "--no-mock",
+        dest="mock",
+        action="store_false",
+        help="ignore what requests ask for by the header Prefer",
     )
     return Options(**vars(parser.parse_args(arguments)))
 
@@ -144,7 +151,7 @@ def _run(options: Options, secret: str) -> int:
 
     async def serve() -> None:
         store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
-        await _serve(Server(contract, directory, tokens, store), options)
+        await _serve(Server(contract, directory, tokens, store, mock=options.mock), options)
 
     asyncio.run(serve())
     return ENDED

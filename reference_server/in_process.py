@@ -32,13 +32,19 @@ class RunningServer:
 
 @contextmanager
 def running(
-    *, users: Path | None = None, secret: str | None = None, port: int = 0, store: str | None = None
+    *,
+    users: Path | None = None,
+    secret: str | None = None,
+    port: int = 0,
+    store: str | None = None,
+    mock: bool = True,
 ) -> Iterator[RunningServer]:
     """Run a reference server while the context lasts.
 
     `users` is a file of users, `secret` a key of one's own, `store` the address of a MongoDB
     server; without them it has the seeded users, a random key, and keeps everything in memory.
-    Raises StartError, one sentence, when it cannot start.
+    `mock` lets requests choose their answers by the header Prefer. Raises StartError, one sentence,
+    when it cannot start.
     """
     from contract import load
     from reference_server import users as fixture
@@ -58,7 +64,7 @@ def running(
     async def serve() -> None:
         try:
             kept = Store.mongodb(store, clock) if store else Store.embedded(clock)
-            server = Server(contract, directory, tokens, kept)
+            server = Server(contract, directory, tokens, kept, mock=mock)
             await server.start(port=port)
             outcome.append(RunningServer(server))
         except BaseException as error:

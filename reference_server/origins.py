@@ -22,8 +22,8 @@ class CrossOrigin(CORSMiddleware):
             app,
             allow_origin_regex=_LOCAL,
             allow_methods=("GET", "POST", "PUT", "PATCH", "DELETE"),
-            allow_headers=("Authorization", "Content-Type"),
-            expose_headers=("Allow", "Retry-After", "WWW-Authenticate"),
+            allow_headers=("Authorization", "Content-Type", "Prefer"),
+            expose_headers=("Allow", "Preference-Applied", "Retry-After", "WWW-Authenticate"),
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:

@@ -7,6 +7,9 @@ from typing import Any, NoReturn
 from contract import Request, Violation
 from reference_server.errors import Invalid
 
+BODY = "reference_server.body"
+"""Where the decoded and judged body stands in the extensions of an ASGI scope."""
+
 
 def decode(body: bytes) -> Any:
     """The JSON value of a body. Raises Invalid for what is no JSON (RFC 8259) or no UTF-8."""

@@ -8,7 +8,7 @@ by the contract's compiled validators, and no signature is inspected while a req
 import copy
 import logging
 import warnings
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,7 @@ from connexion.resolver import Resolution, Resolver
 from connexion.validators import AbstractRequestBodyValidator, ParameterValidator
 from starlette.exceptions import HTTPException
 
-from contract import Contract
+from contract import Contract, Operation
 from reference_server.documentation import Documentation
 from reference_server.errors import (
     INTERNAL_ERROR,
@@ -38,14 +38,12 @@ from reference_server.errors import (
     error_body,
 )
 from reference_server.origins import CrossOrigin
-from reference_server.payloads import decode, encode, require
+from reference_server.payloads import BODY, decode, encode, require
 from reference_server.routing import Routing
 from reference_server.tokens import Tokens
 from reference_server.users import User
 
 log = logging.getLogger("reference_server.rest")
-
-_BODY = "reference_server.body"  # where the validated body stands in the scope's extensions
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,27 +66,40 @@ class Answer:
 
 
 Handler = Callable[[Call], Awaitable[Answer]]
+Endpoint = Callable[[dict[str, Any], Any, Any], Awaitable[None]]
+"""What answers an operation once security and validation have let the request pass (ASGI)."""
+Around = Callable[[Operation, Endpoint], Endpoint]
+"""Puts something around the endpoint of an operation."""
 
 
 def build(
-    contract: Contract, handlers: Mapping[str, Handler], tokens: Tokens
+    contract: Contract,
+    handlers: Mapping[str, Handler],
+    tokens: Tokens,
+    around: Sequence[Around] = (),
 ) -> tuple[AsyncApp, list[str]]:
     """The application, and the operations that are answered from an example of the document.
 
-    Raises StartError for a handler without an operation, and for an operation that has neither
-    handler nor example.
+    `around` is put around every endpoint, the last one outermost. Raises StartError for a handler
+    without an operation, and for an operation that has neither handler nor example.
     """
     if unknown := sorted(handlers.keys() - contract.operations.keys()):
         raise StartError(
             f"The OpenAPI document has no operation {unknown[0]}, for which there is a handler."
         )
     mocked = sorted(contract.operations.keys() - handlers.keys())
-    endpoints: dict[str, Any] = {name: _Endpoint(handler) for name, handler in handlers.items()} | {
-        name: _example_of(contract, name) for name in mocked
-    }
-    app = _App(
-        __name__,
-        middlewares=[
+    endpoints: dict[str, Endpoint] = {
+        name: _Endpoint(handler) for name, handler in handlers.items()
+    } | {name: _example_of(contract, name) for name in mocked}
+    for put in around:
+        endpoints = {
+            name: put(contract.operations[name], endpoint) for name, endpoint in endpoints.items()
+        }
+    app = application(
+        contract.openapi,
+        contract.operations,
+        endpoints,
+        [
             CrossOrigin,
             ExceptionMiddleware,
             Documentation.of(contract),
@@ -96,17 +107,37 @@ def build(
             SecurityMiddleware,
             RequestValidationMiddleware,
         ],
+        {"bearer": lambda: _BearerTokens(tokens)},
+    )
+    return app, mocked
+
+
+def application(
+    document: Any,
+    operations: Mapping[str, Operation],
+    endpoints: Mapping[str, Endpoint],
+    middlewares: Sequence[Any],
+    security: Mapping[str, Any] | None = None,
+) -> AsyncApp:
+    """An application from an OpenAPI document: its routes, judged as its operations say.
+
+    `middlewares` come in the order in which a request meets them, `security` maps a type of scheme
+    to what makes its check.
+    """
+    app = _App(
+        __name__,
+        middlewares=list(middlewares),
         resolver=_Endpoints(endpoints),
-        security_map={"bearer": lambda: _BearerTokens(tokens)},
+        security_map=security or {},
         validator_map={
-            "parameter": _parameters_of(contract),
-            "body": {"application/json": _body_of(contract)},
+            "parameter": _parameters_of(operations),
+            "body": {"application/json": _body_of(operations)},
         },
     )
     for kind in (Refusal, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, _show_error)
-    app.add_api(copy.deepcopy(contract.openapi), base_path="")
-    return app, mocked
+    app.add_api(copy.deepcopy(document), base_path="")
+    return app
 
 
 class _Operations(AsyncApi):  # type: ignore[misc]  # Connexion carries no types
@@ -147,9 +178,9 @@ class _Endpoint:
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         extensions = scope["extensions"]
         identity = extensions.get("connexion_context", {}).get("token_info", {})
-        call = Call(identity.get("user"), scope["path_params"], extensions.get(_BODY))
+        call = Call(identity.get("user"), scope["path_params"], extensions.get(BODY))
         answer = await self._handler(call)
-        await _respond(send, answer.status, {"success": True, "data": answer.data})
+        await respond(send, answer.status, {"success": True, "data": answer.data})
 
 
 class _Example:
@@ -160,7 +191,7 @@ class _Example:
         self._body = body
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        await _respond(send, self._status, self._body)
+        await respond(send, self._status, self._body)
 
 
 def _example_of(contract: Contract, operation_id: str) -> _Example:
@@ -176,9 +207,12 @@ def _example_of(contract: Contract, operation_id: str) -> _Example:
     return _Example(operation.success, next(iter(response.examples.values())))
 
 
-async def _respond(send: Any, status: int, body: Any) -> None:
+async def respond(
+    send: Any, status: int, body: Any, more: Sequence[tuple[bytes, bytes]] = ()
+) -> None:
+    """Send an answer with a JSON body, none where it is None, and with these headers more."""
     content = encode(body) if body is not None else b""
-    headers = [(b"content-length", b"%d" % len(content))]
+    headers = [(b"content-length", b"%d" % len(content)), *more]
     if content:
         headers.append((b"content-type", b"application/json"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -214,10 +248,10 @@ def _challenge(message: str, parameters: str = "") -> Unauthorized:
     return Unauthorized(message, headers={"WWW-Authenticate": f"Bearer{parameters}"})
 
 
-def _parameters_of(contract: Contract) -> type[ParameterValidator]:
+def _parameters_of(operations: Mapping[str, Operation]) -> type[ParameterValidator]:
     validators = {
         (parameter.location, parameter.name): parameter.validator
-        for operation in contract.operations.values()
+        for operation in operations.values()
         for parameter in operation.parameters
     }
 
@@ -239,18 +273,18 @@ def _parameters_of(contract: Contract) -> type[ParameterValidator]:
     return Parameters
 
 
-def _body_of(contract: Contract) -> type[AbstractRequestBodyValidator]:
+def _body_of(operations: Mapping[str, Operation]) -> type[AbstractRequestBodyValidator]:
     class Body(AbstractRequestBodyValidator):  # type: ignore[misc]
         """Decodes and judges a JSON body, once, and leaves it in the scope."""
 
         async def wrap_receive(self, receive: Any, *, scope: dict[str, Any]) -> Any:
-            operation = contract.operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
+            operation = operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
             content = await _read(receive)
             if content or self._required:
                 value = decode(content)
                 if operation.request is not None:
                     require(operation.request, value)
-                scope["extensions"][_BODY] = value
+                scope["extensions"][BODY] = value
             return receive, scope
 
     return Body

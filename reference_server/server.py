@@ -2,6 +2,7 @@
 
 import asyncio
 import socket
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +13,15 @@ from tornado.netutil import bind_sockets
 
 from contract import Contract
 from reference_server import rest
-from reference_server.asgi import MOST_DRAINED, Bridge, Lifespan
+from reference_server.asgi import MOST_DRAINED, Application, Bridge, Lifespan
 from reference_server.chat import Chat
+from reference_server.clock import Clock
 from reference_server.engine import SocketHandler
 from reference_server.errors import StartError
 from reference_server.events import EventRouter
 from reference_server.handlers import event_handlers, rest_handlers
 from reference_server.origins import is_local
+from reference_server.preferences import Preferring
 from reference_server.presence import Presence
 from reference_server.sockets import LARGEST_PAYLOAD, SocketServer
 from reference_server.store import Store
@@ -40,24 +43,60 @@ class Mocks:
 
 
 class Server:
-    """A reference server. Use it within one running event loop: start, then stop."""
+    """A reference server. Use it within one running event loop: start, then stop.
 
-    def __init__(self, contract: Contract, users: Directory, tokens: Tokens, store: Store) -> None:
-        """Raises StartError where contract and handlers do not fit together."""
+    What it is made of is made by methods of their own, so that another server can be the same one
+    with other parts.
+    """
+
+    def __init__(
+        self,
+        contract: Contract,
+        users: Directory,
+        tokens: Tokens,
+        store: Store,
+        *,
+        mock: bool = False,
+    ) -> None:
+        """`mock` lets requests choose their answers from the document (`preferences.py`).
+
+        Raises StartError where contract and handlers do not fit together.
+        """
+        self.contract = contract
         self.users = users
         self.tokens = tokens
+        self.clock: Clock = store.clock
         self._store = store
-        self._sockets = SocketServer(allowed_origin=is_local)
-        router = EventRouter(contract, self._sockets, tokens)
+        self._sockets = self.make_sockets()
+        router = self.make_router()
         self.chat = Chat(users, store, router, Presence())
         router.register(event_handlers(self.chat), self.chat)
-        application, mocked = rest.build(contract, rest_handlers(self.chat), tokens)
+        around = [Preferring] if mock else []
+        application, mocked = rest.build(
+            contract, rest_handlers(self.chat), tokens, [*around, *self.around()]
+        )
         self.mocks = Mocks(tuple(mocked), tuple(router.mocked))
         self._lifespan = Lifespan(application)
-        self._bridge = Bridge(application)
+        self._bridge = Bridge(self.wrapped(application), self.clock)
         self._http: HTTPServer | None = None
         self.host = ""
         self.port = 0
+
+    def make_sockets(self) -> SocketServer:
+        """What speaks Socket.IO."""
+        return SocketServer(allowed_origin=is_local)
+
+    def make_router(self) -> EventRouter:
+        """What brings events to their handlers and to users."""
+        return EventRouter(self.contract, self._sockets, self.tokens)
+
+    def around(self) -> Sequence[rest.Around]:
+        """What is put around each REST operation."""
+        return ()
+
+    def wrapped(self, application: Application) -> Application:
+        """What answers every HTTP request outside Socket.IO."""
+        return application
 
     @property
     def url(self) -> str:

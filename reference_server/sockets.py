@@ -97,10 +97,13 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             if pending is not None and pending.attachment_count > MOST_ATTACHMENTS:
                 raise ValueError("too many binary parts")
         except Exception as error:
-            # Whatever a packet of a client brings about is answered by closing the connection.
-            log.info("closing a connection after a broken packet: %r", error)
-            self._binary_packet.pop(eio_sid, None)
-            await self.eio.disconnect(eio_sid)
+            await self._break_off(eio_sid, error)
+
+    async def _break_off(self, eio_sid: str, error: Exception) -> None:
+        """Close the connection, which answers whatever a packet of a client brings about."""
+        log.info("closing a connection after a broken packet: %r", error)
+        self._binary_packet.pop(eio_sid, None)
+        await self.eio.disconnect(eio_sid)
 
     async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
         namespace = namespace or "/"
