@@ -8,9 +8,9 @@ contract.operations["sendMessage"].request.validator.violations({"text": "hello"
 
 from contract.errors import DocumentError
 from contract.events import Event
-from contract.loading import Contract, load
+from contract.loading import Contract, Rest, load, load_rest
 from contract.operations import Blame, Level, Operation, Parameter, Request, Response
-from contract.parsing import read_file, read_text
+from contract.parsing import line_of, read_file, read_text
 from contract.requirements import GROUPS, Clause, Requirement
 from contract.schemas import Validator, Violation
 
@@ -27,9 +27,12 @@ __all__ = [
     "Request",
     "Requirement",
     "Response",
+    "Rest",
     "Validator",
     "Violation",
+    "line_of",
     "load",
+    "load_rest",
     "read_file",
     "read_text",
 ]

@@ -27,6 +27,27 @@ class Contract:
     requirements: Mapping[str, Requirement] = field(repr=False)
 
 
+@dataclass(frozen=True, slots=True)
+class Rest:
+    """An OpenAPI document by itself."""
+
+    document: Json = field(repr=False)
+    """The document with every reference resolved."""
+    operations: Mapping[str, Operation] = field(repr=False)
+
+
+def load_rest(file: Path, beside: Sequence[Path] = ()) -> Rest:
+    """Reads an OpenAPI document that may refer to the documents beside it.
+
+    Raises DocumentError, whose text is one line that names file and place.
+    """
+    document = Document.read(file)
+    others = {path.resolve(): Document.read(path) for path in beside}
+    root = resolved(document, others)
+    hold("openapi", file, root)
+    return Rest(root, read_operations(file, root))
+
+
 def load(
     overlays: Sequence[Path] = (), openapi: Path | None = None, asyncapi: Path | None = None
 ) -> Contract:

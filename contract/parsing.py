@@ -60,6 +60,26 @@ def read_file(file: Path) -> Json:
         raise DocumentError(file, "", "is nested too deeply") from None
 
 
+def line_of(file: Path, path: Iterable[str | int]) -> int:
+    """The line, counted from 1, on which the value at a path of keys and indices stands in a file
+    that `read_file` takes: that of its key, or its own in a list.
+
+    A path that leads nowhere gives the line it leads to.
+    """
+    node = _Base(read_text(file)).get_single_node()
+    line = 0
+    for part in path:
+        entry = None
+        if isinstance(node, yaml.MappingNode):
+            entry = next((pair for pair in node.value if pair[0].value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(part, int):
+            entry = (node.value[part],) * 2 if part < len(node.value) else None
+        if entry is None:
+            break
+        line, node = entry[0].start_mark.line, entry[1]
+    return line + 1
+
+
 def _json(file: Path, text: str) -> Json:
     try:
         return json.loads(text, object_pairs_hook=_each_once, parse_constant=_no_constant)

@@ -30,7 +30,7 @@ def hold(shape: Shape, file: Path, root: Json) -> None:
     """Raises DocumentError for the first thing in a document that has not the expected shape."""
     error = next(iter(_validator(shape).iter_errors(root)), None)
     if error is not None:
-        raise DocumentError(file, pointer(error.instance_path), _problem(error))
+        raise DocumentError(file, pointer(error.instance_path), problem_of(error))
 
 
 @cache
@@ -39,7 +39,8 @@ def _validator(shape: Shape) -> jsonschema_rs.Draft202012Validator:
     return jsonschema_rs.Draft202012Validator({**shapes, "$ref": f"#/$defs/{shape}"}, mask="it")
 
 
-def _problem(error: jsonschema_rs.ValidationError) -> str:
+def problem_of(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong, after the name of the place where it is."""
     match error.kind:
         case Kind.Required(property=name):
             return f"needs the field {name}"

@@ -1,3 +1,4 @@
+import json
 import subprocess
 import sys
 import zipfile
@@ -5,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from contract import Contract, load
+from contract import Contract, DocumentError, load, load_rest
 from tests.contract.conftest import Project
 
 ROOT = Path(__file__).parents[2]
@@ -88,3 +89,32 @@ def test_an_installed_copy_finds_its_documents_from_any_folder(tmp_path: Path) -
     assert loaded.stdout.strip() == str(len(load().requirements)), loaded.stderr
     assert (site / "contract" / "py.typed").is_file()
     assert not (site / "tests").exists()
+    server = site / "reference_server"
+    assert (server / "control" / "openapi.yaml").is_file()
+    assert (server / "scenarios" / "scenario.schema.json").is_file()
+    assert len(list((server / "scenarios" / "shipped").glob("*.yaml"))) == 3
+
+
+def test_a_document_by_itself_may_refer_to_a_schema_beside_it(tmp_path: Path) -> None:
+    schema = tmp_path / "schema.json"
+    schema.write_text('{"$defs": {"id": {"type": "string"}}}')
+    document = tmp_path / "own.yaml"
+    document.write_text(
+        "openapi: 3.0.4\n"
+        "info: {title: Own, version: '1'}\n"
+        "paths:\n"
+        "  /own:\n"
+        "    post:\n"
+        "      operationId: own\n"
+        "      requestBody:\n"
+        "        content: {application/json: {schema: {$ref: 'schema.json#/$defs/id'}}}\n"
+        "      responses: {'200': {description: Fine.}}\n"
+    )
+    own = load_rest(document, [schema])
+    request = own.operations["own"].request
+    assert request is not None
+    assert request.validator.accepts("x")
+    assert not request.validator.accepts(1)
+    assert "$ref" not in json.dumps(own.document)
+    with pytest.raises(DocumentError, match="points into an unknown document"):
+        load_rest(document)

@@ -121,3 +121,13 @@ def test_each_operation_documents_the_errors_of_the_notes(contract: Contract) ->
                 "No.",
             ):
                 assert not answer.accepts(wrong)
+
+
+def test_an_answer_has_the_examples_of_its_headers(project: Project) -> None:
+    project.operation["responses"]["404"]["headers"] = {
+        "Retry-After": {"schema": {"type": "integer"}, "example": 2},
+        "X-Other": {"schema": {"type": "string"}},
+    }
+    responses = project.load().operations["writeNote"].responses
+    assert responses[404].headers == {"Retry-After": "2"}
+    assert responses[200].headers == {}

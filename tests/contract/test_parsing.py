@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from contract import DocumentError
-from contract.parsing import LARGEST_FILE, read_file
+from contract.parsing import LARGEST_FILE, line_of, read_file
 
 Write = Callable[..., Path]
 
@@ -146,3 +146,28 @@ def test_aliases_that_multiply_are_looked_at_once(written: Write) -> None:
     lines += [f"a{n}: &a{n} [*a{n - 1}, *a{n - 1}]" for n in range(1, 60)]
 
     assert len(read_file(written("\n".join(lines)))) == 60
+
+
+@pytest.mark.parametrize(
+    ("path", "line"),
+    [
+        ((), 1),
+        (("steps",), 2),
+        (("steps", 0), 3),
+        (("steps", 0, "send", "text"), 4),
+        (("steps", 1), 5),
+        (("steps", 1, "send", "text"), 5),
+        (("steps", 7, "send"), 2),
+        (("steps", 0, "absent"), 3),
+        (("title", "deeper"), 1),
+    ],
+)
+def test_the_line_of_a_place_is_found(
+    written: Write, path: tuple[str | int, ...], line: int
+) -> None:
+    text = "title: Mine\nsteps:\n  - send:\n      text: one\n  - {send: {text: two}}\n"
+    assert line_of(written(text), path) == line
+
+
+def test_the_line_of_a_place_in_json_is_found(written: Write) -> None:
+    assert line_of(written('{\n "a": [\n  1,\n  {"b": 2}]}', "document.json"), ("a", 1, "b")) == 4
