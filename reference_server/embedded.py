@@ -1,6 +1,6 @@
 """mongomock behind the part of pymongo's asynchronous interface that the store uses."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import mongomock
@@ -31,6 +31,11 @@ class _Collection(_Base):  # type: ignore[misc]
         if self._by is not None:
             self._ids.setdefault(document[self._by], []).append(document["_id"])
         return result
+
+    def empty(self) -> None:
+        """Remove all documents."""
+        self.delete_many({})
+        self._ids.clear()
 
     def _iter_documents(self, query: Mapping[str, Any]) -> Iterator[Document]:
         if "_id" in query:
@@ -91,6 +96,19 @@ class EmbeddedCollection:
 
     async def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> None:
         self._collection.update_many(query, change)
+
+    async def count_documents(self, query: Mapping[str, Any]) -> int:
+        return sum(1 for _ in self._collection._iter_documents(query))
+
+    def documents(self) -> list[Document]:
+        """A copy of all that is in it."""
+        return list(self._collection.find({}))
+
+    def put(self, documents: Iterable[Document]) -> None:
+        """Hold these documents and no others."""
+        self._collection.empty()
+        for document in documents:
+            self._collection.insert_one(document)
 
 
 class EmbeddedDatabase:

@@ -43,6 +43,12 @@ class NotFound(Refusal):
     status = 404
 
 
+class Conflict(Refusal):
+    """What is asked for does not go together with the state that the server is in."""
+
+    status = 409
+
+
 class MethodNotAllowed(Refusal):
     """The path exists, but not with this method."""
 

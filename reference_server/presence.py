@@ -1,5 +1,6 @@
 """Who is there: connections counted per user."""
 
+from collections.abc import Mapping
 from datetime import datetime
 
 
@@ -31,6 +32,14 @@ class Presence:
     def is_online(self, user_id: str) -> bool:
         """Whether the user has a connection."""
         return user_id in self._connections
+
+    def departures(self) -> Mapping[str, datetime]:
+        """When each user who has left was last there."""
+        return dict(self._last_seen)
+
+    def set_departures(self, departures: Mapping[str, datetime]) -> None:
+        """Remember these departures and no others."""
+        self._last_seen = dict(departures)
 
     def last_seen(self, user_id: str) -> datetime | None:
         """When the user's last connection ended, None before the first one has."""

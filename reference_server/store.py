@@ -4,7 +4,7 @@ Without an address it is kept in memory, by mongomock behind the same interface.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
@@ -14,7 +14,7 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError, PyMongoError
 
 from reference_server.clock import Clock
-from reference_server.errors import StartError
+from reference_server.errors import Conflict, StartError
 
 Status = Literal["sent", "delivered", "read"]
 PATIENCE_MS = 3000  # how long a MongoDB server may take to be found before a request fails
@@ -49,6 +49,19 @@ class Settings:
     is_favorite: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Conversation:
+    """The messages of two users, counted."""
+
+    id: str
+    users: tuple[str, str]
+    messages: int
+
+
+Kept = Mapping[str, Sequence[dict[str, Any]]]
+"""The documents of each collection."""
+
+_COLLECTIONS = ("messages", "conversations", "settings")
 _SETTING_FIELDS = {
     "isPinned": "is_pinned",
     "isBlocked": "is_blocked",
@@ -81,6 +94,7 @@ class Store:
     def __init__(self, database: Any, clock: Clock, client: Any = None) -> None:
         """`database` is an AsyncDatabase of pymongo or an EmbeddedDatabase."""
         self.clock = clock
+        self._database = database
         self._messages = database["messages"]
         self._conversations = database["conversations"]
         self._settings = database["settings"]
@@ -189,6 +203,45 @@ class Store:
         if changes:
             change["$set"] = dict(changes)
         return _settings(owner, other, await _upsert(self._settings, entry, change))
+
+    async def conversations(self) -> list[Conversation]:
+        """All conversations, in the order of their ids."""
+        found = []
+        for document in await self._conversations.find({}).to_list():
+            count = await self._messages.count_documents({"conversationId": document["_id"]})
+            one, _, other = document["pair"].partition("/")
+            found.append(Conversation(str(document["_id"]), (one, other), count))
+        return sorted(found, key=lambda each: each.id)
+
+    async def all_settings(self) -> list[Settings]:
+        """All settings that were ever made, in the order of their ids."""
+        documents = await self._settings.find({}).to_list()
+        found = [
+            _settings(str(document["userId"]), str(document["otherUserId"]), document)
+            for document in documents
+        ]
+        return sorted(found, key=lambda each: each.id)
+
+    # The state as a whole
+
+    def kept(self) -> Kept:
+        """A copy of all that is kept. Raises Conflict for what a MongoDB server keeps."""
+        self._require_own()
+        return {name: self._database[name].documents() for name in _COLLECTIONS}
+
+    def put(self, kept: Kept) -> None:
+        """Keep this, as `kept` gave it, and nothing else. Raises Conflict as `kept` does."""
+        self._require_own()
+        for name in _COLLECTIONS:
+            self._database[name].put(kept.get(name, ()))
+        self._opened.clear()
+
+    def _require_own(self) -> None:
+        if self._client is not None:
+            raise Conflict(
+                "What a MongoDB server keeps is not taken back or thrown away from here; this needs"
+                " a server without --store."
+            )
 
     async def _open_conversation(self, conversation: ObjectId, one: str, other: str) -> None:
         if conversation in self._opened:

@@ -226,3 +226,42 @@ def test_an_address_that_is_none_is_refused_without_showing_it(address: str) -> 
 def test_lone_surrogates_cannot_be_stored() -> None:
     assert storable("👩‍👩‍👧\x00")
     assert not storable("\ud800")
+
+
+def test_conversations_are_counted_and_all_settings_told(play: Play) -> None:
+    async def scenario(store: Store) -> None:
+        assert (await store.conversations(), await store.all_settings()) == ([], [])
+        for sender, recipient in ((ASHA, BEN), (BEN, ASHA), (ASHA, CHITRA)):
+            await store.add_message(sender, recipient, "x", None, "sent")
+        await store.change_settings(BEN, ASHA, {"isBlocked": True})
+        counted = {frozenset(each.users): each.messages for each in await store.conversations()}
+        assert counted == {frozenset((ASHA, BEN)): 2, frozenset((ASHA, CHITRA)): 1}
+        (settings,) = await store.all_settings()
+        assert settings == await store.settings(BEN, ASHA)
+
+    play(scenario)
+
+
+def test_what_was_kept_can_be_put_back() -> None:
+    async def scenario() -> None:
+        store = Store.embedded()
+        first = await store.add_message(ASHA, BEN, "first", None, "sent")
+        await store.change_settings(BEN, ASHA, {"isBlocked": True})
+        kept = store.kept()
+        await store.add_message(ASHA, BEN, "second", None, "sent")
+        await store.mark_read(BEN, ASHA, store.clock.now())
+        await store.change_settings(BEN, ASHA, {"isBlocked": False})
+        for _ in range(2):  # what was put back is not what is changed then
+            store.put(kept)
+            assert [each.text for each in await store.messages_between(ASHA, BEN)] == ["first"]
+            assert (await store.messages_between(ASHA, BEN))[0].status == "sent"
+            assert (await store.settings(BEN, ASHA)).is_blocked
+            third = await store.add_message(BEN, ASHA, "third", None, "sent")
+            assert third.conversation_id == first.conversation_id
+        store.put({})
+        assert await store.messages_between(ASHA, BEN) == []
+        assert await store.conversations() == []
+        await store.add_message(ASHA, BEN, "anew", None, "sent")
+        assert len(await store.conversations()) == 1
+
+    asyncio.run(scenario())
