@@ -8,12 +8,11 @@ stands there that the document does not name.
 import asyncio
 import functools
 import json
-import tempfile
 import threading
 from typing import Any
 
 import schemathesis
-from hypothesis import HealthCheck, Phase, configuration, given, seed, settings
+from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis.errors import Unsatisfiable
 from schemathesis import GenerationMode
 
@@ -87,8 +86,6 @@ def _values(schema: str, closed: bool, number: int) -> list[Any]:
 @functools.lru_cache(maxsize=64)
 def _strategy(schema: str, closed: bool) -> Any:
     """What makes values for a schema, given as JSON: that of a request whose body has it."""
-    # Otherwise Hypothesis leaves a folder wherever the server was started.
-    configuration.set_hypothesis_home_dir(_home().name)
     content = {"application/json": {"schema": _modest(json.loads(schema), closed)}}
     operation = {
         "requestBody": {"required": True, "content": content},
@@ -101,13 +98,9 @@ def _strategy(schema: str, closed: bool) -> Any:
             "paths": {"/value": {"post": operation}},
         }
     )
-    document.config.generation.update(database="none")
+    # To know which characters other codecs have takes Hypothesis some seconds.
+    document.config.generation.update(database="none", codec="ascii")
     return document["/value"]["POST"].as_strategy(generation_mode=GenerationMode.POSITIVE)
-
-
-@functools.cache
-def _home() -> "tempfile.TemporaryDirectory[str]":
-    return tempfile.TemporaryDirectory(prefix="r2c-server-")
 
 
 def _modest(schema: Any, closed: bool, *, part: bool = False) -> Any:
