@@ -62,6 +62,8 @@ class Bridge(httputil.HTTPServerConnectionDelegate):
         self.clock = clock or Clock()
         self.largest_body = largest_body
         self.running: set[asyncio.Task[None]] = set()
+        self.too_large: Callable[[dict[str, Any], str], None] = lambda scope, message: None
+        """Hears of a request that is refused for the size of its body, and in which words."""
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
@@ -186,8 +188,9 @@ class _Exchange(httputil.HTTPMessageDelegate):
 
     def _refuse_body(self) -> None:
         self._body.clear()
-        limit = self._bridge.largest_body
-        self._answer(413, f"The body is larger than {limit:,} bytes.")
+        message = f"The body is larger than {self._bridge.largest_body:,} bytes."
+        self._bridge.too_large(self._scope, message)
+        self._answer(413, message)
 
     def _answer(self, status: int, text: str) -> None:
         body = encode(error_body(text))

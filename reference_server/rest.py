@@ -89,7 +89,7 @@ def build(
         )
     mocked = sorted(contract.operations.keys() - handlers.keys())
     endpoints: dict[str, Endpoint] = {
-        name: _Endpoint(handler) for name, handler in handlers.items()
+        name: HandlerEndpoint(handler) for name, handler in handlers.items()
     } | {name: _example_of(contract, name) for name in mocked}
     for put in around:
         endpoints = {
@@ -169,18 +169,22 @@ class _Endpoints(Resolver):  # type: ignore[misc]
         return Resolution(self._endpoints[operation.operation_id], operation.operation_id)
 
 
-class _Endpoint:
-    """A handler as an ASGI application."""
+class HandlerEndpoint:
+    """A handler as an endpoint: its answer in the envelope."""
 
     def __init__(self, handler: Handler) -> None:
         self._handler = handler
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
-        extensions = scope["extensions"]
-        identity = extensions.get("connexion_context", {}).get("token_info", {})
-        call = Call(identity.get("user"), scope["path_params"], extensions.get(BODY))
+        call = Call(user_of(scope), scope["path_params"], scope["extensions"].get(BODY))
         answer = await self._handler(call)
         await respond(send, answer.status, {"success": True, "data": answer.data})
+
+
+def user_of(scope: Mapping[str, Any]) -> Any:
+    """The User whose token a request carries; None before security has found out, and without."""
+    context = scope["extensions"].get("connexion_context", {})
+    return context.get("token_info", {}).get("user")
 
 
 class _Example:

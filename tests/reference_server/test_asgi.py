@@ -14,7 +14,7 @@ import requests
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from reference_server.asgi import MOST_DRAINED, Bridge, ClientGone, Lifespan
+from reference_server.asgi import HANG_UP, MOST_DRAINED, Bridge, ClientGone, Lifespan
 
 PATIENCE = 5.0  # seconds
 Scope, Receive, Send = dict[str, Any], Any, Any
@@ -195,6 +195,15 @@ def test_a_failure_within_the_answer_cuts_the_connection() -> None:
 
     with serving(application) as port, pytest.raises(requests.exceptions.ChunkedEncodingError):
         requests.get(f"http://127.0.0.1:{port}/", timeout=PATIENCE)
+
+
+def test_an_application_can_hang_up_without_an_answer() -> None:
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        assert HANG_UP in scope["extensions"]
+        await send({"type": HANG_UP})
+
+    with serving(application) as port:
+        assert exchange(port, b"GET / HTTP/1.1\r\nHost: x\r\n\r\n") == b""
 
 
 def test_an_application_hears_that_its_client_is_gone() -> None:
