@@ -38,18 +38,19 @@ def running(
     port: int = 0,
     store: str | None = None,
     mock: bool = True,
+    control: bool = False,
 ) -> Iterator[RunningServer]:
     """Run a reference server while the context lasts.
 
     `users` is a file of users, `secret` a key of one's own, `store` the address of a MongoDB
     server; without them it has the seeded users, a random key, and keeps everything in memory.
-    `mock` lets requests choose their answers by the header Prefer. Raises StartError, one sentence,
-    when it cannot start.
+    `mock` lets requests choose their answers by the header Prefer, `control` adds the control
+    interface. Raises StartError, one sentence, when it cannot start.
     """
     from contract import load
     from reference_server import users as fixture
     from reference_server.clock import Clock
-    from reference_server.server import Server
+    from reference_server.server import server_class
     from reference_server.store import Store
     from reference_server.tokens import Tokens
 
@@ -64,7 +65,7 @@ def running(
     async def serve() -> None:
         try:
             kept = Store.mongodb(store, clock) if store else Store.embedded(clock)
-            server = Server(contract, directory, tokens, kept, mock=mock)
+            server = server_class(control=control)(contract, directory, tokens, kept, mock=mock)
             await server.start(port=port)
             outcome.append(RunningServer(server))
         except BaseException as error:

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,7 @@ from reference_server import rest
 from reference_server.asgi import MOST_DRAINED, Application, Bridge, Lifespan
 from reference_server.chat import Chat
 from reference_server.clock import Clock
+from reference_server.documentation import EVENTS, REST
 from reference_server.engine import SocketHandler
 from reference_server.errors import StartError
 from reference_server.events import EventRouter
@@ -31,7 +32,7 @@ from reference_server.users import Directory
 SOCKET_PATH = "/socket.io/"
 LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
 SLOWEST_BODY = 60.0  # seconds a client may take to send a body
-FAREWELL = 0.5  # seconds that sockets get to say goodbye when the server stops
+FAREWELL = 0.5  # seconds that sockets and requests get to come to their end when the server stops
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,11 @@ class Server:
         return application
 
     @property
+    def pages(self) -> Mapping[str, str]:
+        """What else there is to open, by name: paths."""
+        return {"REST": REST, "Events": EVENTS}
+
+    @property
     def url(self) -> str:
         """Where clients on this machine reach the server, once it is started."""
         host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)  # noqa: S104
@@ -130,13 +136,22 @@ class Server:
             return
         self._http.stop()
         await self._sockets.eio.disconnect()
-        if serving := list(self._sockets.eio.serving):
-            await asyncio.wait(serving, timeout=FAREWELL)
+        if ending := [*self._sockets.eio.serving, *self._bridge.running]:
+            await asyncio.wait(ending, timeout=FAREWELL)
         await self._sockets.shutdown()
         await self._http.close_all_connections()
         await self._lifespan.stop()
         await self._store.close()
         self._http = None
+
+
+def server_class(*, control: bool) -> type[Server]:
+    """The class of servers with or without a control interface, which is imported with it."""
+    if not control:
+        return Server
+    from reference_server.control.server import ControlledServer
+
+    return ControlledServer
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:

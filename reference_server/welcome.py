@@ -10,7 +10,6 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from reference_server.documentation import EVENTS, REST
 from reference_server.errors import StartError
 from reference_server.server import Server
 
@@ -57,8 +56,9 @@ def show(server: Server, console: Console | None = None) -> None:
     """Print address, documentation, users with a token each, and two lines to begin with."""
     console = console or Console(highlight=False)
     console.print(f"\n[bold green]Listening on {server.url}[/]\n")
-    _line(console, f"  REST    {server.url}{REST}")
-    _line(console, f"  Events  {server.url}{EVENTS}\n")
+    for name, path in server.pages.items():
+        _line(console, f"  {name:<7} {server.url}{path}")
+    console.print()
     for operation in (*server.mocks.rest, *server.mocks.events):
         _line(console, f"  {operation} has no handler and is answered from its example.")
     console.print(_table(server))

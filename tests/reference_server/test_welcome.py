@@ -36,6 +36,7 @@ def test_mocked_operations_are_named(server: RunningServer) -> None:
         users=real.users,
         tokens=real.tokens,
         mocks=Mocks(("readProfile",), ("onPoke",)),
+        pages=real.pages,
     )
     text = shown(mocked, 80)
     assert "readProfile has no handler" in text

@@ -1,0 +1,1 @@
+"""Scenarios: files of timed steps that the users of a running server take."""
