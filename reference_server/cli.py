@@ -5,6 +5,7 @@ import io
 import ipaddress
 import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,6 +36,15 @@ class Options:
     log_level: str
     announce: Path | None
     mock: bool
+    control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlayOptions:
+    """The arguments of `r2c-server play`."""
+
+    file: str | None
+    url: str
 
 
 class _Parser(argparse.ArgumentParser):
@@ -47,7 +57,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser = _Parser(
         prog="r2c-server",
         description="Run a chat backend that keeps the whole contract.",
-        epilog="Without options it listens on http://127.0.0.1:5000 and keeps all in memory.",
+        epilog="Without options it listens on http://127.0.0.1:5000 and keeps all in memory."
+        " `r2c-server play` runs a scenario on a running server; see r2c-server play --help.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
@@ -81,16 +92,52 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         action="store_false",
         help="ignore what requests ask for by the header Prefer",
     )
-    return Options(**vars(parser.parse_args(arguments)))
+    parser.add_argument(
+        "--control",
+        action=argparse.BooleanOptionalAction,
+        help="serve the control interface at /_reference/; on loopback it is on anyway",
+    )
+    options = parser.parse_args(arguments)
+    if options.control is None:
+        options.control = is_loopback(options.host)
+    return Options(**vars(options))
+
+
+def parse_play(arguments: Sequence[str]) -> PlayOptions:
+    """What follows `r2c-server play`. Leaves the process with status 2 where it is wrong."""
+    parser = _Parser(
+        prog="r2c-server play",
+        description="Run a scenario on a running server and tell each step.",
+        epilog="Ctrl-C stops it. The status is 0 where it finished, 1 where it did not.",
+    )
+    parser.add_argument(
+        "file",
+        nargs="?",
+        metavar="FILE",
+        help="scenario in YAML or JSON, or the name of one that ships; without it these are listed",
+    )
+    parser.add_argument(
+        "--url",
+        default="http://127.0.0.1:5000",
+        metavar="URL",
+        help="where the server listens (%(default)s)",
+    )
+    return PlayOptions(**vars(parser.parse_args(arguments)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run until interrupted. Returns the exit status: 0 after a clean end, 2 when it cannot run."""
+    """Run until interrupted. Returns the exit status: 0 after a clean end, 2 when it cannot run.
+
+    `play` instead runs a scenario on a server that runs already.
+    """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows ASCII alone shows a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
-    options = parse(arguments)
+    given = sys.argv[1:] if arguments is None else arguments
     try:
+        if given[:1] == ["play"]:
+            return _play(parse_play(given[1:]))
+        options = parse(given)
         secret = secret_of(options, os.environ.get(SECRET_VARIABLE))
         return _run(options, secret)
     except StartError as error:
@@ -125,7 +172,17 @@ def _port(text: str) -> int:
     return int(text)
 
 
+def _play(options: PlayOptions) -> int:
+    from reference_server.scenarios.play import play
+
+    return play(options.file, options.url)
+
+
 def _run(options: Options, secret: str) -> int:
+    # Where Hypothesis, which makes answers up, keeps what it knows of characters; otherwise it
+    # leaves a folder wherever the server was started.
+    scratch = Path(tempfile.gettempdir()) / "r2c-server-hypothesis"
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(scratch))
     from reference_server import users
     from reference_server.clock import Clock
     from reference_server.tokens import Tokens
@@ -138,7 +195,7 @@ def _run(options: Options, secret: str) -> int:
     import logging
 
     from contract import DocumentError, load
-    from reference_server.server import Server
+    from reference_server.server import server_class
     from reference_server.store import Store
 
     logging.basicConfig(
@@ -151,7 +208,8 @@ def _run(options: Options, secret: str) -> int:
 
     async def serve() -> None:
         store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
-        await _serve(Server(contract, directory, tokens, store, mock=options.mock), options)
+        made = server_class(control=options.control)
+        await _serve(made(contract, directory, tokens, store, mock=options.mock), options)
 
     asyncio.run(serve())
     return ENDED

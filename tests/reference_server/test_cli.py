@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 import requests
 
@@ -204,3 +205,42 @@ def test_on_loopback_the_development_secret_is_enough(host: str) -> None:
 
 def test_an_argument_goes_before_the_variable() -> None:
     assert secret_of(parse(["--secret", "a" * 32]), "b" * 32) == "a" * 32
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        ([], True),
+        (["--host", "localhost"], True),
+        (["--host", "::1"], True),
+        (["--no-control"], False),
+        (["--host", "0.0.0.0"], False),
+        (["--host", "10.1.2.3"], False),
+        (["--host", "0.0.0.0", "--control"], True),
+    ],
+)
+def test_control_is_on_on_loopback_and_elsewhere_when_asked_for(
+    arguments: list[str], expected: bool
+) -> None:
+    assert parse(arguments).control is expected
+
+
+def test_control_and_mock_are_there_unless_they_are_not_wanted(start: Any, tmp_path: Path) -> None:
+    process, announced = start()
+    url, headers = announced["url"], {"Prefer": "code=418"}
+    assert requests.get(f"{url}/_reference/state", timeout=5).status_code == 200
+    process.send_signal(signal.SIGINT)
+    assert f"Control {url}/_reference/openapi.json" in process.communicate(timeout=10)[0]
+    (tmp_path / "announced.json").unlink()
+    process, announced = start("--no-control", "--no-mock")
+    url, headers = announced["url"], headers | bearer(announced)
+    assert requests.get(f"{url}/_reference/state", timeout=5).status_code == 404
+    history = f"{url}/api/messages/{announced['users'][1]['_id']}"
+    assert requests.get(history, headers=headers, timeout=5).status_code == 200
+    process.send_signal(signal.SIGINT)
+    assert "_reference" not in process.communicate(timeout=10)[0]
+
+
+def bearer(announced: Any) -> dict[str, str]:
+    claims = {"id": announced["users"][0]["_id"]}
+    return {"Authorization": f"Bearer {jwt.encode(claims, announced['secret'], 'HS256')}"}
