@@ -115,7 +115,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             started=started,
             duration_s=time.monotonic() - clock,
             outcomes=ledger.outcomes(),
-            undocumented_events=tuple(sorted(world.undocumented_events)) if world else (),
+            undocumented_events=_undocumented(world),
             fuzzed=tally.cases,
             fuzzed_all=tally.complete,
             stopped=stopped,
@@ -165,6 +165,11 @@ def _backend(
     stack.callback(_redact_log, log, redactor)
     stack.callback(process.stop)
     return process, plan.target
+
+
+def _undocumented(world: World | None) -> tuple[str, ...]:
+    """The events that the contract does not name, without the secrets that a name may hold."""
+    return tuple(sorted(map(world.redactor.text, world.undocumented_events))) if world else ()
 
 
 def _redact_log(log: Path, redactor: Redactor) -> None:

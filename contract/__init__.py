@@ -11,6 +11,7 @@ from contract.events import Event
 from contract.loading import Contract, Rest, load, load_rest
 from contract.operations import Blame, Level, Operation, Parameter, Request, Response
 from contract.parsing import line_of, read_file, read_text
+from contract.places import Place, requirement_places
 from contract.requirements import GROUPS, Clause, Requirement
 from contract.schemas import Validator, Violation
 
@@ -24,6 +25,7 @@ __all__ = [
     "Level",
     "Operation",
     "Parameter",
+    "Place",
     "Request",
     "Requirement",
     "Response",
@@ -35,4 +37,5 @@ __all__ = [
     "load_rest",
     "read_file",
     "read_text",
+    "requirement_places",
 ]

@@ -164,6 +164,12 @@ def _parser() -> argparse.ArgumentParser:
         default=[],
         help="overlay to apply to the documents; may be repeated",
     )
+    parser.add_argument(
+        "--annotations",
+        choices=("auto", "github", "none"),
+        default="auto",
+        help="annotations for GitHub Actions (default: where it runs the suite)",
+    )
     parser.add_argument("--version", action="version", version=_version())
     return parser
 
@@ -198,9 +204,10 @@ def _verify(arguments: argparse.Namespace) -> int:
     folder = _folder(arguments.report_dir)
 
     from conformance.backend.target import TargetError
+    from conformance.cli.reporting import Reporting, complain
     from conformance.profiles import PROFILES
-    from conformance.reports.files import write_reports
-    from conformance.reports.terminal import LiveProgress, Terminal, print_report
+    from conformance.reports.files import Unwritten
+    from conformance.reports.terminal import LiveProgress
     from conformance.run import Plan, new_seed, verify
 
     plan = Plan(
@@ -212,33 +219,34 @@ def _verify(arguments: argparse.Namespace) -> int:
         strict=arguments.strict,
         only=only,
     )
-    console = Terminal()
-    try:
-        with LiveProgress(console) as progress:
-            report = verify(plan, progress)
-    except TargetError as error:
-        raise Wrong(str(error)) from None
-    except OSError as error:
-        raise Wrong(_unwritable(error, folder)) from None
+    reporting = Reporting.of(folder, arguments.annotations, os.environ)
+    unwritten: tuple[Unwritten, ...] = ()
     known = frozenset(contract.requirements)
-    unwritten = report.unwritten
-    try:
+    with reporting.untrusted():
+        try:
+            with LiveProgress(reporting.console) as progress:
+                report = verify(plan, progress)
+        except TargetError as error:
+            raise Wrong(str(error)) from None
+        except OSError as error:
+            raise Wrong(_unwritable(error, folder)) from None
+        if report.unwritten is not None:
+            unwritten = (Unwritten(folder / "events.ndjson", report.unwritten),)
         if arguments.update_baseline:
             updated = baseline.updated(
                 report.outcomes, judged=report.judged, known=known, strict=report.strict
             )
-            updated.write(arguments.baseline)
+            try:
+                updated.write(arguments.baseline)
+            except OSError as error:
+                unwritten = (*unwritten, Unwritten(arguments.baseline, error))
         elif arguments.baseline is not None:
             report = _with_baseline(report, baseline, known)
-        write_reports(report, folder)
-    except OSError as error:
-        unwritten = error
-    # Whatever happened to the files: what was found is said.
-    print_report(report, console, str(folder))
-    if unwritten is not None:
-        raise Wrong(_unwritable(unwritten, folder))
+        unwritten = (*unwritten, *reporting.publish(report))
+    reporting.annotations(report)
+    complain(unwritten)
     if arguments.update_baseline:
-        console.print(
+        reporting.console.print(
             f"{arguments.baseline} holds what fails now; give each entry its reason.", markup=False
         )
     return report.exit_status
@@ -311,7 +319,7 @@ def _with_baseline(report: "Report", baseline: "Baseline", known: frozenset[str]
     outcomes, stale = baseline.apply(
         report.outcomes, judged=report.judged, known=known, today=date.today()
     )
-    return replace(report, outcomes=outcomes, stale=stale)
+    return replace(report, outcomes=outcomes, stale=stale, baseline=baseline)
 
 
 def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[str] | None:

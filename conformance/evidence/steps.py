@@ -27,11 +27,13 @@ class Step:
     args: tuple[Any, ...] = ()
     acknowledge: bool = False
     packet: Packet = ""
+    at: float | None = None
+    """When, in seconds since the epoch; None for a step that is only told, as in a reproducer."""
 
     @classmethod
     def of_exchange(cls, exchange: Exchange) -> Self:
         """A request and its answer."""
-        return cls("exchange", exchange.actor, exchange=exchange)
+        return cls("exchange", exchange.actor, exchange=exchange, at=exchange.started)
 
     @classmethod
     def of_connect(cls, actor: str, transport: Transport, token: str | None = None) -> Self:
@@ -58,7 +60,7 @@ class Step:
     @classmethod
     def of_received(cls, actor: str, received: Received) -> Self:
         """An actor gets an event."""
-        return cls("received", actor, event=received.event, args=received.args)
+        return cls("received", actor, event=received.event, args=received.args, at=received.wall)
 
     def line(self) -> str:
         """The step as one line of a story, not redacted."""
@@ -68,11 +70,11 @@ class Step:
             case "connect":
                 told = f"connects over {self.transport}"
             case "emit":
-                told = f"emits {self.event}{_json_list(self.args)}"
+                told = f"emits {self.event}{json_list(self.args)}"
             case "raw":
                 told = f"sends the packet {self.packet!r}"
             case "received":
-                told = f"gets {self.event}{_json_list(self.args)}"
+                told = f"gets {self.event}{json_list(self.args)}"
             case _:
                 told = {"close": "disconnects", "drop": "drops off"}[self.kind]
         line = f"{self.actor or 'Nobody'}: {told}"
@@ -86,7 +88,8 @@ def _exchange_line(exchange: Exchange) -> str:
     return f"{exchange.method} {path} {sent}{' ' if sent else ''}-> {came}"
 
 
-def _json_list(args: Sequence[Any]) -> str:
+def json_list(args: Sequence[Any]) -> str:
+    """The arguments of an event as JSON, a space before each."""
     return "".join(f" {json.dumps(arg, default=repr, ensure_ascii=False)}" for arg in args)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum, StrEnum
 
+from conformance.evidence.trace import Passage
 from contract import Level, Requirement
 
 
@@ -24,8 +25,8 @@ class Finding:
     observed: str
     reproduce: tuple[str, ...] = ()
     """Lines that repeat it without the suite: curl, or socket.io-client."""
-    trace: tuple[str, ...] = ()
-    """What went over the wire before it, a line each."""
+    trace: tuple[Passage, ...] = ()
+    """What went over the wire around it, in order of time."""
 
     @property
     def script(self) -> str | None:
@@ -75,6 +76,8 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     known: tuple[Finding, ...] = ()
     """Findings that a baseline accepts."""
+    seconds: float = 0.0
+    """How long its scenarios took; the time of one that names several is shared evenly."""
 
 
 @dataclass(slots=True)
@@ -84,6 +87,7 @@ class _Entry:
     cases: int = 0
     reason: str | None = None
     findings: dict[str, Finding] = field(default_factory=dict)
+    seconds: float = 0.0
 
 
 class Ledger:
@@ -162,6 +166,12 @@ class Ledger:
                     self.untestable(id, reason)
             self._closed = True
 
+    def took(self, id: str, seconds: float) -> None:
+        """Adds time that was spent on the requirement."""
+        with self._lock:
+            if id in self._entries:
+                self._entries[id].seconds += seconds
+
     def unreached(self) -> tuple[str, ...]:
         """The ids of the requirements about which nothing was said yet."""
         with self._lock:
@@ -196,7 +206,9 @@ class Ledger:
         status = entry.status if entry.status is not None else Status.UNTESTABLE
         reason = entry.reason if entry.status is not None else "no check reached it in this run"
         findings = tuple(entry.findings.values())
-        return Outcome(entry.requirement, status, entry.cases, reason, findings)
+        return Outcome(
+            entry.requirement, status, entry.cases, reason, findings, seconds=entry.seconds
+        )
 
 
 def counted(strict: bool) -> frozenset[Level]:
@@ -212,21 +224,23 @@ def failing(outcomes: Iterable[Outcome], strict: bool = False) -> tuple[Finding,
     )
 
 
-def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
-    """One failing finding makes it non-conformant; else an open *must* makes it incomplete.
+def left_open(outcome: Outcome, strict: bool = False) -> bool:
+    """Whether the run cannot be conformant because of what was not judged of a requirement.
 
     A *must* is open as well where only a clause of the requirement is one. An error of the suite
-    leaves the run incomplete at any level: a check that broke has judged nothing.
+    counts at any level: a check that broke has judged nothing.
     """
+    if outcome.status is Status.UNTESTABLE:
+        return bool(outcome.requirement.levels & counted(strict))
+    return outcome.status is Status.ERROR
+
+
+def verdict(outcomes: Iterable[Outcome], strict: bool = False) -> Verdict:
+    """One failing finding makes it non-conformant; else what is `left_open` incomplete."""
     outcomes = tuple(outcomes)
     if failing(outcomes, strict):
         return Verdict.NON_CONFORMANT
-    levels = counted(strict)
-    if any(
-        outcome.status is Status.ERROR
-        or (outcome.status is Status.UNTESTABLE and outcome.requirement.levels & levels)
-        for outcome in outcomes
-    ):
+    if any(left_open(outcome, strict) for outcome in outcomes):
         return Verdict.INCOMPLETE
     return Verdict.CONFORMANT
 

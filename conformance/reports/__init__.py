@@ -1,1 +1,1 @@
-"""What a run leaves behind: report.json, junit.xml, and what a person sees in the terminal."""
+"""What a run leaves behind: a report as one value, and a writer for each form of it."""

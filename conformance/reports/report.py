@@ -1,10 +1,11 @@
 """The result of a run as one value, from which every report is written."""
 
 from collections import Counter
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
+from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import (
     Finding,
     Outcome,
@@ -55,6 +56,10 @@ class Report:
     """Why events.ndjson is not complete; None when it is."""
     stale: tuple[str, ...] = ()
     """Entries of the baseline that no longer hold, a sentence each."""
+    baseline: Baseline | None = None
+    """What was known before the run; None where no baseline was given."""
+    checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The scenarios that judge each requirement, as sentences."""
 
     @property
     def verdict(self) -> Verdict:
@@ -94,12 +99,26 @@ class Report:
     @property
     def failures(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The findings that count against the backend, each with its requirement's outcome."""
-        return tuple(pair for pair in self._findings() if pair[1].level in counted(self.strict))
+        return tuple(pair for pair in self._findings() if self.counts_against(pair[1]))
 
     @property
     def warnings(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The other findings."""
-        return tuple(pair for pair in self._findings() if pair[1].level not in counted(self.strict))
+        return tuple(pair for pair in self._findings() if not self.counts_against(pair[1]))
+
+    @property
+    def known(self) -> tuple[tuple[Outcome, Finding], ...]:
+        """The findings that the baseline accepts, each with its requirement's outcome."""
+        return tuple((outcome, finding) for outcome in self.outcomes for finding in outcome.known)
+
+    def accepted(self, finding: Finding) -> Entry | None:
+        """The entry of the baseline that accepts a finding."""
+        entries = self.baseline.entries if self.baseline else ()
+        return next((it for it in entries if it.fingerprint == finding.fingerprint), None)
+
+    def counts_against(self, finding: Finding) -> bool:
+        """Whether a finding that no baseline accepts counts against the backend."""
+        return finding.level in counted(self.strict)
 
     def _findings(self) -> Iterator[tuple[Outcome, Finding]]:
         for outcome in self.outcomes:
@@ -112,7 +131,7 @@ class Report:
         Its status, but a finding shows even where something else could not be judged; `warning`
         where no finding counts, `known` where a baseline accepts all there are.
         """
-        if any(finding.level in counted(self.strict) for finding in outcome.findings):
+        if any(map(self.counts_against, outcome.findings)):
             return Status.FAILED.label
         if outcome.status is Status.FAILED:
             return "warning"

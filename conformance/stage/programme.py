@@ -5,6 +5,7 @@ them down, and nobody can tell who killed it: what was being played then is play
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 
 from conformance.stage.collecting import Scenario
@@ -81,7 +82,7 @@ class Programme:
     def _play(self, world: World, scenario: Scenario, *, alone: bool) -> None:
         journal, backend = world.journal, self._backend
         journal.note("scenario-started", name=scenario.sentence, requirements=scenario.requirements)
-        reason, error = self.stop, None
+        reason, error, began = self.stop, None, time.monotonic()
         if reason is None:
             deaths = backend.deaths
             performance = perform(scenario, world)
@@ -98,4 +99,6 @@ class Programme:
         else:
             for id in scenario.requirements:
                 world.ledger.untestable(id, reason)
+        for id in scenario.requirements:
+            world.ledger.took(id, (time.monotonic() - began) / len(scenario.requirements))
         journal.note("scenario-ended", name=scenario.sentence, reason=reason, error=error)

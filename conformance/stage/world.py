@@ -14,6 +14,7 @@ from conformance.evidence.journal import Journal, body_text
 from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import reproduction
 from conformance.evidence.steps import Step
+from conformance.evidence.trace import Passage, trace
 from conformance.judging.findings import Finding, Ledger
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import message_id, status_rank
@@ -33,6 +34,9 @@ from contract import Contract
 
 LAST_STEPS = 8
 """How many of the last stimuli are named when the backend dies."""
+
+LAST_HEARD = 100
+"""How many of the last events from the backend are kept for the traces of findings."""
 
 
 class World:
@@ -61,6 +65,7 @@ class World:
         """The users of the whole target, whoever plays in this world."""
         self.undocumented_events: set[str] = set()
         self.last_steps: deque[Step] = deque(maxlen=LAST_STEPS)
+        self._heard: deque[Step] = deque(maxlen=LAST_HEARD)
         self._reachable = True
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
@@ -150,12 +155,19 @@ class World:
                 expected=self.redactor.text(judgement.expected),
                 observed=self.redactor.text(judgement.observed),
                 reproduce=reproduction(evidence, self.target.url, self.redactor),
-                trace=tuple(self.redactor.text(step.line()) for step in evidence),
+                trace=self._trace(evidence),
             )
         )
 
+    def _trace(self, evidence: Sequence[Step]) -> tuple[Passage, ...]:
+        with self._lock:
+            heard = tuple(self._heard)
+        return trace(evidence, heard, self.pace.delivery + self.pace.settle, self.redactor.text)
+
     def step(self, step: Step) -> None:
         """Notes something that was done to the backend, for reproducers and crash reports."""
+        if step.at is None:
+            step = replace(step, at=time.time())
         with self._lock:
             if step.exchange is not None:
                 self._reachable = step.exchange.error != NOBODY_LISTENS
@@ -220,6 +232,8 @@ class World:
     def observe_event(self, actor: str, received: Received, step: Step) -> None:
         """Judges an event the moment it arrives, whoever is waiting for it."""
         self.journal.note("event", actor=actor, event=received.event, args=list(received.args))
+        with self._lock:
+            self._heard.append(step)
         known = self.contract.events.get(received.event)
         if known is None or known.action != "send":
             with self._lock:

@@ -1,0 +1,141 @@
+"""What went over the wire around a finding: who sent what, and what came back, in order of time."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Literal
+
+from conformance.evidence.printable import one_line
+from conformance.evidence.steps import LONGEST_LINE, Step, json_list, origin_and_target
+from conformance.wire.http import Exchange
+
+LONGEST_TEXT = 4_000
+"""Characters of headers, and of a body, that a trace keeps; the reproducer sends all of it."""
+
+MOST_HEARD = 12
+"""Events from the backend in a trace; those that came last stay."""
+
+ARROWS = {"sent": "→", "received": "←"}
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """One thing that went to the backend or came from it, without secrets."""
+
+    direction: Literal["sent", "received"]
+    actor: str
+    head: str
+    """What it is in a few words: method and target, a status, the name of an event."""
+    headers: str = ""
+    body: str = ""
+    at: float | None = None
+    """Seconds since the epoch; None where it is not known."""
+
+    def line(self) -> str:
+        """All of it as one line, cut where it is long."""
+        line = one_line(f"{self.actor} {ARROWS[self.direction]} {self.head} {self.body}")
+        return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
+
+    @property
+    def time(self) -> str | None:
+        """When, as RFC 3339 has it."""
+        if self.at is None:
+            return None
+        return datetime.fromtimestamp(self.at, UTC).isoformat(timespec="milliseconds")
+
+
+def trace(
+    steps: Sequence[Step], heard: Sequence[Step], within: float, redact: Callable[[str], str]
+) -> tuple[Passage, ...]:
+    """The passages of the steps, in order of time.
+
+    Where sockets take part, what users `heard` from the first step until `within` seconds after the
+    last one stands between them. A step that tells no time leaves the order as it is.
+    """
+    told = list(steps)
+    times = [step.at for step in steps if step.at is not None]
+    timed = len(times) == len(steps)
+    if timed and any(step.kind in ("connect", "emit", "raw") for step in steps):
+        known = {id(step) for step in steps}
+        around = [
+            step
+            for step in heard
+            if id(step) not in known
+            and step.at is not None
+            and min(times) <= step.at <= max(times) + within
+        ]
+        told += around[-MOST_HEARD:]
+    passages = [passage for step in told for passage in _passages(step, redact)]
+    if timed:
+        passages.sort(key=lambda passage: passage.at or 0.0)
+    return tuple(passages)
+
+
+def _passages(step: Step, redact: Callable[[str], str]) -> Iterator[Passage]:
+    actor = redact(step.actor or "Nobody")
+    if step.kind == "exchange" and step.exchange is not None:
+        yield from _exchange(step.exchange, actor, redact)
+        return
+    told = _cut(redact(json_list(step.args).strip()))
+    match step.kind:
+        case "received":
+            yield Passage("received", actor, redact(step.event), body=told, at=step.at)
+        case "emit":
+            yield Passage("sent", actor, f"emit {redact(step.event)}", body=told, at=step.at)
+        case "raw":
+            packet = _cut(redact(repr(step.packet)))
+            yield Passage("sent", actor, "packet", body=packet, at=step.at)
+        case "connect":
+            yield Passage("sent", actor, f"connect over {step.transport}", at=step.at)
+        case _:
+            word = "disconnect" if step.kind == "close" else "drop off without a word"
+            yield Passage("sent", actor, word, at=step.at)
+
+
+def _exchange(exchange: Exchange, actor: str, redact: Callable[[str], str]) -> Iterator[Passage]:
+    target = origin_and_target(exchange.url)[1].decode("utf-8", "backslashreplace")
+    yield Passage(
+        "sent",
+        actor,
+        _cut(redact(f"{exchange.method} {target}")),
+        _headers(exchange.request_headers.items(), redact),
+        _body(exchange.request_body or b"", redact),
+        exchange.started,
+    )
+    ended = exchange.started + exchange.elapsed
+    if exchange.error is not None:
+        yield Passage("received", actor, redact(f"no answer: {exchange.error}"), at=ended)
+        return
+    yield Passage(
+        "received",
+        actor,
+        _status(exchange.status or 0),
+        _headers(exchange.headers.items(), redact),
+        _body(exchange.body, redact),
+        ended,
+    )
+
+
+def _status(status: int) -> str:
+    try:
+        return f"{status} {HTTPStatus(status).phrase}"
+    except ValueError:
+        return str(status)
+
+
+def _headers(fields: Iterable[tuple[str, str]], redact: Callable[[str], str]) -> str:
+    return _cut(redact("\n".join(f"{name}: {value}" for name, value in fields)))
+
+
+def _body(body: bytes, redact: Callable[[str], str]) -> str:
+    return _cut(redact(body.decode("utf-8", "backslashreplace")))
+
+
+def _cut(text: str) -> str:
+    """The text, or its beginning and how long it is. Only after redaction: a token that was cut
+    off is not known any more.
+    """
+    if len(text) <= LONGEST_TEXT:
+        return text
+    return f"{text[:LONGEST_TEXT]}… ({len(text):,} characters in all)"
