@@ -62,6 +62,16 @@ class Step:
         """An actor gets an event."""
         return cls("received", actor, event=received.event, args=received.args, at=received.wall)
 
+    def repeats(self, other: "Step") -> bool:
+        """Whether both read the same thing as the same user."""
+        one, two = self.exchange, other.exchange
+        return (
+            one is not None
+            and two is not None
+            and one.method == two.method == "GET"
+            and (one.url, one.actor) == (two.url, two.actor)
+        )
+
     def line(self) -> str:
         """The step as one line of a story, not redacted."""
         match self.kind:

@@ -99,6 +99,7 @@ class Programme:
         else:
             for id in scenario.requirements:
                 world.ledger.untestable(id, reason)
+        share = (time.monotonic() - began) / max(len(scenario.requirements), 1)
         for id in scenario.requirements:
-            world.ledger.took(id, (time.monotonic() - began) / len(scenario.requirements))
+            world.ledger.took(id, share)
         journal.note("scenario-ended", name=scenario.sentence, reason=reason, error=error)

@@ -71,7 +71,8 @@ class Stage(Casting):
         self.evidence: list[Step] = []
         self._connections: list[Connection] = []
         self._acknowledged: list[tuple[Connection, Emission]] = []
-        self._silence = world.listen(self.evidence.append)
+        self._gathering = threading.Lock()
+        self._silence = world.listen(self._gather)
 
     @property
     def obstacle(self) -> str | None:
@@ -80,6 +81,15 @@ class Stage(Casting):
             return self.accusations[0].judgement.summary
         answers = (step.exchange for step in self.evidence if step.exchange is not None)
         return next((f"no answer: {answer.error}" for answer in answers if answer.error), None)
+
+    def _gather(self, step: Step) -> None:
+        """Takes a step for evidence. Of a row of readings of the same thing, the first and the last
+        stay: who waits for a message must not crowd out how it was sent.
+        """
+        with self._gathering:
+            if len(self.evidence) > 1 and all(step.repeats(it) for it in self.evidence[-2:]):
+                self.evidence.pop()
+            self.evidence.append(step)
 
     # Who plays
 
