@@ -76,7 +76,7 @@ class Outcome:
     findings: tuple[Finding, ...] = ()
     known: tuple[Finding, ...] = ()
     """Findings that a baseline accepts."""
-    seconds: float = 0.0
+    seconds: float = field(default=0.0, compare=False)
     """How long its scenarios took; the time of one that names several is shared evenly."""
 
 

@@ -1,8 +1,9 @@
 """summary.md: the report for the page of a CI job, in GitHub's Markdown.
 
 Nothing that came from outside can become markup: as text, each ASCII punctuation character is
-written as a character reference, which CommonMark never reads as structure, and inside `<code>`,
-where GitHub links no name, issue or address; as code, it stands in a fence longer than any in it.
+written as a character reference, which CommonMark never reads as structure; as code, it stands in a
+fence longer than any in it. GitHub looks for @names and #issues in what is rendered: a joiner of no
+width behind the sign is in their way.
 """
 
 import re
@@ -71,7 +72,7 @@ def _head(report: Report) -> list[str]:
         f"{report.duration_s:.1f} s",
     ]
     if report.stopped is not None:
-        blocks.append(f"**The run ended early:** {_code(report.stopped)}")
+        blocks.append(f"**The run ended early:** {_plain(report.stopped)}")
     if not report.fuzzed_all:
         blocks.append(
             f"Fuzzing ended after {report.fuzzed} requests and payloads, before all were sent."
@@ -99,7 +100,7 @@ def _table_of_findings(title: str, pairs: Sequence[Pair]) -> str:
             finding.requirement,
             finding.level,
             _plain(outcome.requirement.notes),
-            _code(finding.summary),
+            _plain(finding.summary),
         )
         for outcome, finding in pairs[:MOST_ROWS]
     ]
@@ -113,15 +114,15 @@ def _table_of_known(report: Report) -> str:
     for _, finding in report.known[:MOST_ROWS]:
         entry = report.accepted(finding)
         until = entry.expires.isoformat() if entry and entry.expires else ""
-        reason = _code(entry.reason) if entry else ""
-        rows.append((finding.requirement, finding.level, _code(finding.summary), reason, until))
+        reason = _plain(entry.reason) if entry else ""
+        rows.append((finding.requirement, finding.level, _plain(finding.summary), reason, until))
     head = ("Requirement", "Level", "What the backend does", "Accepted because", "Until")
     return f"### Known to the baseline\n\n{_table(head, rows)}"
 
 
 def _details(finding: Finding) -> str:
     lines = [
-        f"<details><summary>{finding.requirement} {_code(finding.summary)}</summary>",
+        f"<details><summary>{finding.requirement} {_plain(finding.summary)}</summary>",
         f"Expected {_code(finding.expected)}",
         f"Observed {_code(finding.observed)}",
     ]
@@ -141,13 +142,13 @@ def _open(report: Report) -> Iterator[str]:
     ):
         reasons = report.reasons(status).items()
         if reasons:
-            rows = [(", ".join(ids), _code(reason)) for reason, ids in reasons]
+            rows = [(", ".join(ids), _plain(reason)) for reason, ids in reasons]
             yield f"### {title}\n\n{_table(('Requirements', 'Why, and what to add'), rows)}"
 
 
 def _rest(report: Report) -> Iterator[str]:
     if report.stale:
-        entries = "\n".join(f"- {_code(sentence)}" for sentence in report.stale[:MOST_ROWS])
+        entries = "\n".join(f"- {_plain(sentence)}" for sentence in report.stale[:MOST_ROWS])
         yield f"### Stale entries of the baseline\n\n{entries}"
     if report.undocumented_events:
         events = ", ".join(map(_code, report.undocumented_events[:MOST_ROWS]))
@@ -173,16 +174,20 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _code(text: str) -> str:
-    """Text from outside, in a line, shown as it is."""
-    line = one_line(text)
-    if len(line) > LONGEST_VALUE:
-        line = f"{line[:LONGEST_VALUE]}…"
-    return f"<code>{_plain(line)}</code>" if line else ""
+    """What a backend or a command said, as code."""
+    return f"<code>{_plain(text)}</code>" if text else ""
 
 
 def _plain(text: str) -> str:
-    """Text in which nothing is markup."""
-    return _PUNCTUATION.sub(lambda mark: f"&#{ord(mark[0])};", one_line(text))
+    """Text in which nothing is markup, as one line, cut where it is long."""
+    line = one_line(text)
+    if len(line) > LONGEST_VALUE:
+        line = f"{line[:LONGEST_VALUE]}…"
+    return _PUNCTUATION.sub(_reference, line)
+
+
+def _reference(mark: re.Match[str]) -> str:
+    return f"&#{ord(mark[0])};" + ("&#8288;" if mark[0] in "@#" else "")
 
 
 def _fenced(code: str, language: str) -> str:
