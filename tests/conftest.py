@@ -4,6 +4,7 @@
 R2C_REQUIRE_TOOLS=1, which `.ci/run` sets, a missing tool is a failure.
 """
 
+import importlib.util
 import os
 import shutil
 from collections.abc import Callable, Mapping
@@ -31,17 +32,32 @@ def _program(variable: str, what: str) -> str | None:
     return None if os.access(path, os.X_OK) else f"{variable} names no program: {path}"
 
 
+def chromium() -> str | None:
+    """The Chromium of this machine."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser"))), None)
+
+
+def _browser() -> str | None:
+    if importlib.util.find_spec("playwright") is None:
+        return "run: pip install -e '.[browser]'"
+    return None if chromium() else "chromium is not on the PATH"
+
+
 TOOLS: Mapping[str, Callable[[], str | None]] = {
     "linters": lambda: _node_packages(TESTS / "documents" / "linters"),
     "socket.io": lambda: _node_packages(TESTS / "clients"),
     "socket.io-client": lambda: _node_packages(TESTS / "clients"),
     "express": lambda: _node_packages(TESTS.parent / "examples" / "express"),
+    "chromium": _browser,
     "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
 }
 """By name, what tells why a tool cannot be used; None where it can."""
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Runs of the suite in these tests are not what the page of their own job is about.
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        os.environ.pop(name, None)
     config.addinivalue_line("markers", f"needs(tool): needs one of {', '.join(TOOLS)}")
     config.addinivalue_line("markers", "slow: takes seconds; runs on one Python version only")
     config.addinivalue_line("markers", "requirement(*ids): as in the scenarios")

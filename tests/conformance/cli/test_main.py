@@ -89,7 +89,7 @@ def test_help_names_every_option_and_exit_status_and_comes_at_once(tmp_path):
     assert done.returncode == 0
     for word in (
         "--target", "--profile", "--only", "--strict", "--seed", "--report-dir", "--baseline",
-        "--update-baseline", "--overlay", "requirements", "explain", "exit status",
+        "--update-baseline", "--overlay", "--annotations", "requirements", "explain", "exit status",
     ):  # fmt: skip
         assert word in done.stdout
     # 0.1 s on an idle core; other tests may keep the cores busy.
@@ -312,7 +312,69 @@ def test_a_full_disk_does_not_keep_the_report_from_the_terminal(tmp_path, target
     )
     assert done.returncode == 2
     assert "The run ended early: nothing usable answers at http://127.0.0.1:9" in done.stdout
-    assert done.stderr == "r2c-verify: out cannot be written: File too large.\n"
+    assert done.stderr == (
+        "r2c-verify: out/events.ndjson, out/report.json, out/junit.xml, out/report.html, "
+        "out/report.sarif, out/summary.md cannot be written: File too large.\n"
+    )
+
+
+def test_a_writer_that_is_broken_is_an_error_of_the_suite_and_the_others_write(
+    called, tmp_path, target, monkeypatch
+):
+    from conformance.reports import files
+
+    def fail(report):
+        raise KeyError("a fault")
+
+    monkeypatch.setattr(files, "WRITERS", files.WRITERS | {"junit.xml": fail})
+    done = called("--target", target(), "--report-dir", "out")
+    assert done.returncode == 4
+    assert "INCOMPLETE" in done.stdout
+    assert "an error of this suite, please report it: KeyError: 'a fault'" in done.stderr
+    assert not (tmp_path / "out" / "junit.xml").exists()
+    assert (tmp_path / "out" / "summary.md").exists()
+
+
+# GitHub Actions
+
+
+def test_in_github_actions_annotations_and_a_summary_come_by_themselves(
+    called, tmp_path, target, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "step.md"))
+    done = called("--target", target(), "--report-dir", "out")
+    first, *lines = done.stdout.splitlines()
+    token = first.removeprefix("::stop-commands::")
+    # What a backend may have said stands before the mark, commands of ours behind it.
+    rest = lines[lines.index(f"::{token}::") + 1 :]
+    assert [line.partition("::nothing")[0] for line in rest] == [
+        "::error title=The run ended early"
+    ]
+    summary = (tmp_path / "step.md").read_text()
+    assert summary.strip() == (tmp_path / "out" / "summary.md").read_text().strip()
+
+
+def test_elsewhere_and_where_they_are_not_wanted_there_are_no_annotations(
+    called, target, monkeypatch
+):
+    assert "::" not in called("--target", target(), "--report-dir", "out").stdout
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    done = called("--target", target(), "--report-dir", "out", "--annotations", "none")
+    assert "::" not in done.stdout
+    monkeypatch.delenv("GITHUB_ACTIONS")
+    done = called("--target", target(), "--report-dir", "out", "--annotations", "github")
+    assert "::error title=The run ended early::" in done.stdout
+
+
+def test_a_summary_of_the_step_that_cannot_be_written_is_named(
+    called, tmp_path, target, monkeypatch
+):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "gone" / "step.md"))
+    done = called("--target", target(), "--report-dir", "out")
+    assert done.returncode == 2
+    assert "INCOMPLETE" in done.stdout
+    assert done.stderr.endswith("gone/step.md cannot be written: No such file or directory.\n")
 
 
 def test_target_toml_is_found_where_a_url_is_given(tmp_path, target):

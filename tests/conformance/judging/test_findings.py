@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conformance.evidence.trace import Passage
 from conformance.judging.findings import (
     Finding,
     Ledger,
@@ -165,6 +166,18 @@ def test_many_threads_lose_no_case_and_double_no_finding():
     assert (result.cases, len(result.findings), len(heard)) == (3200, 5, 5)
 
 
+def test_time_adds_up_and_makes_no_outcome_another():
+    ledger = Ledger(KNOWN)
+    ledger.passed("SEND-01")
+    untimed = ledger.outcomes()
+    ledger.took("SEND-01", 0.5)
+    ledger.took("SEND-01", 0.25)
+    ledger.took("NONE-01", 9)
+    timed = ledger.outcomes()
+    assert [outcome.seconds for outcome in timed] == [0.75, 0, 0]
+    assert timed == untimed
+
+
 def test_labels_are_words():
     assert [status.label for status in Status] == [
         "not-applicable",
@@ -184,7 +197,9 @@ def test_a_fingerprint_is_known_from_run_to_run():
 
 
 def test_what_changes_between_runs_does_not_change_the_fingerprint():
-    other = Finding("SEND-01", "must", "it breaks", "x", "y", ("curl …",), ("a trace",))
+    other = Finding(
+        "SEND-01", "must", "it breaks", "x", "y", ("curl …",), (Passage("sent", "Asha", "GET /"),)
+    )
     assert other.fingerprint == finding().fingerprint
 
 

@@ -5,6 +5,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
+from conformance.evidence.printable import one_line
 from conformance.evidence.trace import Passage
 from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import Finding, Outcome, Status
@@ -130,7 +131,8 @@ def hostile() -> Report:
             finding(
                 id,
                 text,
-                reproduce=(text.replace("\n", " "),),
+                # As the suite writes them: whatever is not printable is spelt out.
+                reproduce=(one_line(text),),
                 trace=(
                     Passage("sent", text, text, text, text, 1.0),
                     Passage("received", text, text, text, text * 3, 2.0),

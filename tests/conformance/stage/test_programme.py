@@ -395,6 +395,21 @@ def test_the_same_seed_gives_a_scenario_the_same_dice(run, world):
     assert world.ledger.outcomes() == first
 
 
+def test_the_time_of_a_scenario_is_shared_by_the_requirements_it_names(run, world):
+    run("""
+        import time
+
+        @requirement("SEND-09", "SEND-10")
+        def test_something(stage: Stage) -> None:
+            began = time.monotonic()
+            while time.monotonic() - began < 0.1:
+                pass
+        """)
+    seconds = {o.requirement.id: o.seconds for o in world.ledger.outcomes()}
+    assert seconds["SEND-09"] == seconds["SEND-10"] >= 0.05
+    assert seconds["HIST-07"] == 0
+
+
 def test_the_journal_hears_of_each_scenario_with_its_name_as_words(run, world):
     run("""
         @requirement("SEND-09")

@@ -9,9 +9,11 @@ from conformance.backend.target import Target
 from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
+from conformance.evidence.steps import Step
 from conformance.judging.findings import Ledger
 from conformance.stage.stage import FENCE, Stage, is_fence
 from conformance.stage.world import World
+from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
 from contract import load
 
@@ -98,3 +100,27 @@ def test_an_interrupt_before_all_have_come_leaves_nobody_waiting(stage, monkeypa
 def test_a_fence_is_known_by_its_text_alone(stage):
     assert is_fence({"text": stage.text(FENCE)})
     assert not any(map(is_fence, ({"text": "fences"}, {"text": stage.text()}, {"text": 5}, None)))
+
+
+def asked(method: str, path: str = "/api/messages/x", actor: str = "Asha") -> Step:
+    return Step.of_exchange(
+        Exchange(None, actor, method, f"http://h{path}", {}, None, 200, {}, b"", None, 0, 0)
+    )
+
+
+def test_readings_in_a_row_leave_the_first_and_the_last_and_what_came_before(stage):
+    steps = [asked("POST"), *(asked("GET") for _ in range(20)), asked("POST")]
+    for step in steps:
+        stage.world.step(step)
+    assert stage.evidence == [steps[0], steps[1], steps[-2], steps[-1]]
+    assert stage.evidence[2] is steps[-2]
+
+
+@pytest.mark.parametrize("other", [asked("GET", "/else"), asked("GET", actor="Ben"), asked("PUT")])
+def test_steps_that_differ_all_stay(stage, other):
+    for step in [asked("GET"), other] * 3:
+        stage.world.step(step)
+    assert len(stage.evidence) == 6
+    for _ in range(3):
+        stage.world.step(asked("POST"))
+    assert len(stage.evidence) == 9

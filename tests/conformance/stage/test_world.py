@@ -1,5 +1,6 @@
 """What happens to a backend is noted, and what says nothing about it is not judged."""
 
+import time
 from dataclasses import replace
 
 import pytest
@@ -8,12 +9,16 @@ from conformance.backend.target import Target
 from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
+from conformance.evidence.steps import Step
 from conformance.judging.findings import Ledger
+from conformance.judging.judgements import Judgement
+from conformance.run import _undocumented
 from conformance.scenarios.props.intruders import Intruder
 from conformance.stage.stage import Blocked, Stage
 from conformance.stage.world import World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
+from conformance.wire.sockets import Received
 from contract import load
 from tests.conformance.conftest import answer, answering
 
@@ -58,3 +63,26 @@ def test_the_journal_says_which_request_was_sent_twice(stage):
     stage.world._observe_exchange(once)
     stage.world._observe_exchange(replace(once, repeated=True))
     assert [note["repeated"] for note in notes] == [False, True]
+
+
+def test_a_finding_tells_what_others_heard_after_what_was_sent(stage):
+    world = stage.world
+    before = time.time()
+    world.step(Step.of_emit("Asha", "typing", ["hello"]))
+    received = Received("odd", ("x",), 0, time.time(), 0)
+    world.observe_event("Ben", received, Step.of_received("Ben", received))
+    world.enter(Judgement("TYPE-03", False, "It breaks", "this", "that"), stage.evidence)
+    (found,) = next(o.findings for o in world.ledger.outcomes() if o.findings)
+    assert [(it.direction, it.actor, it.head) for it in found.trace] == [
+        ("sent", "Asha", "emit typing"),
+        ("received", "Ben", "odd"),
+    ]
+    assert all(before <= it.at <= time.time() for it in found.trace)
+
+
+def test_the_name_of_an_undocumented_event_tells_no_secret(stage):
+    world = stage.world
+    world.redactor.register("token Asha", "a-token-of-a-user")
+    received = Received("to a-token-of-a-user", (), 0, 0, 0)
+    world.observe_event("Ben", received, Step.of_received("Ben", received))
+    assert _undocumented(world) == ("to $TOKEN_ASHA",)
