@@ -206,8 +206,10 @@ def visible(page: Any, selector: str) -> list[str]:
 
 def press(page: Any, box: str) -> None:
     """Toggles a checkbox as somebody without a mouse does."""
+    before = page.locator(f"#{box}").is_checked()
     page.locator(f"#{box}").focus()
     page.keyboard.press("Space")
+    page.wait_for_function(f"document.getElementById('{box}').checked !== {str(before).lower()}")
 
 
 def test_a_state_is_hidden_and_shown_again_by_keyboard(shown):
@@ -246,45 +248,42 @@ def test_the_first_tab_offers_to_skip_to_what_was_found(shown):
     page = shown(BROKEN)
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "content"
+    page.wait_for_function("document.activeElement.id === 'content'")
 
 
 # Links
 
 
-def in_sight(page: Any, id: str) -> bool:
-    return bool(
-        page.evaluate(
-            """id => {
-                const box = document.getElementById(id).getBoundingClientRect();
-                return box.height > 0 && box.top >= -1 && box.top < innerHeight;
-            }""",
-            id,
-        )
+def in_sight(page: Any, id: str) -> None:
+    """Waits until the beginning of an element stands in the window."""
+    page.wait_for_function(
+        """id => {
+            const it = document.getElementById(id);
+            const box = it.getBoundingClientRect();
+            return it.checkVisibility() && box.height > 0 && box.top >= -1 && box.top < innerHeight;
+        }""",
+        arg=id,
     )
 
 
 @pytest.mark.parametrize("id", ["SEND-09", "META-01", "AUTH-05", finding().fingerprint])
 def test_a_link_leads_to_a_requirement_or_a_finding(shown, id):
     page = shown(BROKEN, f"#{id}")
-    page.wait_for_function("scrollY > 0")
-    assert in_sight(page, id)
+    in_sight(page, id)
 
 
 def test_a_cell_of_the_matrix_leads_there_by_keyboard(shown):
     page = shown(BROKEN)
     page.get_by_role("link", name="TYPE-03 broken").first.focus()
     page.keyboard.press("Enter")
-    page.wait_for_function("scrollY > 0")
-    assert in_sight(page, "TYPE-03")
+    in_sight(page, "TYPE-03")
     assert page.url.endswith("#TYPE-03")
 
 
 def test_a_link_unfolds_what_it_leads_to(shown):
     id = MANY[-1].fingerprint
     page = shown(BROKEN, f"#{id}")
-    page.wait_for_function("id => document.getElementById(id).checkVisibility()", arg=id)
-    assert in_sight(page, id)
+    in_sight(page, id)
 
 
 def test_a_link_leads_to_what_the_filter_hides(shown):
@@ -293,7 +292,7 @@ def test_a_link_leads_to_what_the_filter_hides(shown):
     assert not page.locator('[id="SEND-09"]').is_visible()
     page.get_by_role("link", name="SEND-09 broken").first.focus()
     page.keyboard.press("Enter")
-    assert page.locator('[id="SEND-09"]').is_visible()
+    page.locator('[id="SEND-09"]').wait_for(state="visible")
     assert not page.locator('[id="TYPE-03"]').is_visible()
 
 
@@ -425,8 +424,7 @@ def test_a_page_with_hundreds_of_findings_stays_usable(shown):
     given = report(*outcomes)
     assert len(write_html(given)) < 8_000_000
     page = shown(given, "#PRES-05")
-    page.wait_for_function("scrollY > 0")
-    assert in_sight(page, "PRES-05")
+    in_sight(page, "PRES-05")
     press(page, "l-must")
     assert "SEND-09" not in visible(page, '[id="SEND-09"]')
 
