@@ -242,7 +242,7 @@ def _verify(arguments: argparse.Namespace) -> int:
                 unwritten = (*unwritten, Unwritten(arguments.baseline, error))
         elif arguments.baseline is not None:
             report = _with_baseline(report, baseline, known)
-        unwritten = (*unwritten, *reporting.publish(report))
+        unwritten = (*unwritten, *reporting.publish(report, contract))
     reporting.annotations(report)
     complain(unwritten)
     if arguments.update_baseline:

@@ -5,12 +5,13 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from conformance.cli.catalogue import scenarios_by_requirement
+from conformance.cli.checks import checks_of
 from conformance.cli.usage import Wrong
 from conformance.reports import github
 from conformance.reports.files import Unwritten, write_reports
 from conformance.reports.report import Report
 from conformance.reports.terminal import Terminal, print_report
+from contract import Contract
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,9 +40,10 @@ class Reporting:
         """While a backend's words are printed: none of them is a command to GitHub Actions."""
         return github.untrusted(self._out) if self.annotate else nullcontext()
 
-    def publish(self, report: Report) -> tuple[Unwritten, ...]:
+    def publish(self, report: Report, contract: Contract) -> tuple[Unwritten, ...]:
         """Writes the files and prints the report; returns what could not be written."""
-        report = replace(report, checks=scenarios_by_requirement())
+        checks = {id: tuple(it.sentences()) for id, it in checks_of(contract).items()}
+        report = replace(report, checks=checks)
         unwritten = (*write_reports(report, self.folder), *self._append_summary(report))
         # Whatever happened to the files: what was found is said.
         print_report(report, self.console, str(self.folder))

@@ -59,7 +59,7 @@ class Report:
     baseline: Baseline | None = None
     """What was known before the run; None where no baseline was given."""
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The scenarios that judge each requirement, as sentences."""
+    """What judges each requirement, in sentences."""
 
     @property
     def verdict(self) -> Verdict:
