@@ -12,3 +12,11 @@ def printable(text: str) -> str:
 def one_line(text: str) -> str:
     """The text on a single line, with control characters spelt out."""
     return printable(" ".join(text.split()))
+
+
+def abridged(text: str, longest: int) -> str:
+    """The text, or its beginning and its end where it is longer: what came last may matter most."""
+    if len(text) <= longest:
+        return text
+    half = longest // 2
+    return f"{text[:half]} … {text[-half:]}"

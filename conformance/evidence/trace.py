@@ -1,7 +1,7 @@
 """What went over the wire around a finding: who sent what, and what came back, in order of time."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
@@ -10,8 +10,10 @@ from conformance.evidence.printable import one_line
 from conformance.evidence.steps import LONGEST_LINE, Step, json_list, origin_and_target
 from conformance.wire.http import Exchange
 
-LONGEST_TEXT = 4_000
-"""Characters of headers, and of a body, that a trace keeps; the reproducer sends all of it."""
+LONGEST_TEXT, SHORTEST_TEXT = 4_000, 200
+"""Characters of headers, or of a body, that a trace keeps at most, and that it keeps of each."""
+ROOM = 16_000
+"""Characters that a trace keeps beyond that, those that came last first."""
 
 MOST_HEARD = 12
 """Events from the backend in a trace; those that came last stay."""
@@ -69,7 +71,26 @@ def trace(
     passages = [passage for step in told for passage in _passages(step, redact)]
     if timed:
         passages.sort(key=lambda passage: passage.at or 0.0)
-    return tuple(passages)
+    return fitted(passages, ROOM, lambda length: f"… ({length:,} characters in all)")
+
+
+def fitted(
+    passages: Sequence[Passage], room: int, note: Callable[[int], str]
+) -> tuple[Passage, ...]:
+    """The passages with their long texts cut so that they find room, those of the last ones least:
+    what came last decided. `note` says of a text of so many characters that it is cut.
+
+    Only after redaction: a token that was cut off is not known any more.
+    """
+
+    def cut(text: str) -> str:
+        nonlocal room
+        longest = min(LONGEST_TEXT, max(SHORTEST_TEXT, room))
+        room -= min(len(text), longest)
+        return text if len(text) <= longest else f"{text[:longest]}{note(len(text))}"
+
+    kept = [replace(it, body=cut(it.body), headers=cut(it.headers)) for it in reversed(passages)]
+    return tuple(reversed(kept))
 
 
 def _passages(step: Step, redact: Callable[[str], str]) -> Iterator[Passage]:
@@ -77,14 +98,14 @@ def _passages(step: Step, redact: Callable[[str], str]) -> Iterator[Passage]:
     if step.kind == "exchange" and step.exchange is not None:
         yield from _exchange(step.exchange, actor, redact)
         return
-    told = _cut(redact(json_list(step.args).strip()))
+    told = redact(json_list(step.args).strip())
     match step.kind:
         case "received":
             yield Passage("received", actor, redact(step.event), body=told, at=step.at)
         case "emit":
             yield Passage("sent", actor, f"emit {redact(step.event)}", body=told, at=step.at)
         case "raw":
-            packet = _cut(redact(repr(step.packet)))
+            packet = redact(repr(step.packet))
             yield Passage("sent", actor, "packet", body=packet, at=step.at)
         case "connect":
             yield Passage("sent", actor, f"connect over {step.transport}", at=step.at)
@@ -98,7 +119,7 @@ def _exchange(exchange: Exchange, actor: str, redact: Callable[[str], str]) -> I
     yield Passage(
         "sent",
         actor,
-        _cut(redact(f"{exchange.method} {target}")),
+        _head(redact(f"{exchange.method} {target}")),
         _headers(exchange.request_headers.items(), redact),
         _body(exchange.request_body or b"", redact),
         exchange.started,
@@ -125,17 +146,12 @@ def _status(status: int) -> str:
 
 
 def _headers(fields: Iterable[tuple[str, str]], redact: Callable[[str], str]) -> str:
-    return _cut(redact("\n".join(f"{name}: {value}" for name, value in fields)))
+    return redact("\n".join(f"{name}: {value}" for name, value in fields))
 
 
 def _body(body: bytes, redact: Callable[[str], str]) -> str:
-    return _cut(redact(body.decode("utf-8", "backslashreplace")))
+    return redact(body.decode("utf-8", "backslashreplace"))
 
 
-def _cut(text: str) -> str:
-    """The text, or its beginning and how long it is. Only after redaction: a token that was cut
-    off is not known any more.
-    """
-    if len(text) <= LONGEST_TEXT:
-        return text
-    return f"{text[:LONGEST_TEXT]}… ({len(text):,} characters in all)"
+def _head(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[:LONGEST_LINE]}…"

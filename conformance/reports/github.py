@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from conformance.evidence.printable import one_line, printable
+from conformance.evidence.printable import abridged, one_line, printable
 from conformance.judging.findings import Finding, Outcome, Status, left_open
 from conformance.reports.markdown import LARGEST, as_markdown
 from conformance.reports.report import Report
@@ -73,8 +73,8 @@ def _broken(
     first = findings[0]
     lines = [
         first.summary,
-        f"expected: {_cut(first.expected)}",
-        f"observed: {_cut(first.observed)}",
+        f"expected: {abridged(first.expected, LONGEST_VALUE)}",
+        f"observed: {abridged(first.observed, LONGEST_VALUE)}",
     ]
     if len(findings) > 1:
         lines.append(f"and {len(findings) - 1} more of this requirement")
@@ -99,10 +99,6 @@ def _few(kind: Literal["error", "warning"], all: list[Annotation]) -> list[Annot
     more = len(all) - (MOST - 1)
     told = f"{more} more; the summary of the job and report.html have them all."
     return [*all[: MOST - 1], Annotation(kind, "And more", told)]
-
-
-def _cut(text: str) -> str:
-    return text if len(text) <= LONGEST_VALUE else f"{text[:LONGEST_VALUE]}…"
 
 
 def _escaped(text: str) -> str:

@@ -7,14 +7,14 @@ could run there, even if something were not escaped.
 
 import base64
 import hashlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conformance.evidence.printable import printable
-from conformance.evidence.trace import ARROWS, Passage
+from conformance.evidence.trace import ARROWS, Passage, fitted
 from conformance.judging.baseline import Entry
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.report import SIGNS, Report
@@ -22,9 +22,9 @@ from contract import Requirement
 
 SHOWN = 3
 """Findings of a requirement that are unfolded."""
-PAGE_ROOM, MOST_ROOM, LEAST_TEXT = 2_000_000, 40_000, 200
-"""Characters of all traces on a page, of one trace at most, and of each text in one at least: with
-hundreds of findings the page still opens on a phone."""
+PAGE_ROOM = 2_000_000
+"""Characters of long texts in all traces on a page: one with hundreds of findings still opens on a
+phone."""
 
 _TONES = {
     Verdict.CONFORMANT: "passed",
@@ -167,7 +167,7 @@ def _row(report: Report, outcome: Outcome, with_cards: set[str]) -> Row:
 
 def _cards(report: Report) -> Iterator[Card]:
     count = len(report.failures) + len(report.warnings) + len(report.known)
-    room = min(MOST_ROOM, PAGE_ROOM // max(count, 1))
+    room = PAGE_ROOM // max(count, 1)
     for outcome in report.outcomes:
         told = [
             *(_told(report, finding, room) for finding in outcome.findings),
@@ -181,16 +181,5 @@ def _cards(report: Report) -> Iterator[Card]:
 def _told(report: Report, finding: Finding, room: int, *, known: bool = False) -> Told:
     state = "known" if known else "failed" if report.counts_against(finding) else "warning"
     entry = report.accepted(finding) if known else None
-    return Told(finding, state, entry, _fitted(finding.trace, room))
-
-
-def _fitted(trace: Sequence[Passage], room: int) -> tuple[Passage, ...]:
-    """The trace, each text cut to its share of the room."""
-    share = max(LEAST_TEXT, room // max(2 * len(trace), 1))
-    return tuple(
-        replace(it, headers=_cut(it.headers, share), body=_cut(it.body, share)) for it in trace
-    )
-
-
-def _cut(text: str, longest: int) -> str:
-    return text if len(text) <= longest else f"{text[:longest]}… (report.json has more)"
+    trace = fitted(finding.trace, room, lambda length: "… (report.json has more)")
+    return Told(finding, state, entry, trace)

@@ -9,7 +9,7 @@ width behind the sign is in their way.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from conformance.evidence.printable import one_line, printable
+from conformance.evidence.printable import abridged, one_line, printable
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.report import SIGNS, Report
 
@@ -179,11 +179,8 @@ def _code(text: str) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which nothing is markup, as one line, cut where it is long."""
-    line = one_line(text)
-    if len(line) > LONGEST_VALUE:
-        line = f"{line[:LONGEST_VALUE]}…"
-    return _PUNCTUATION.sub(_reference, line)
+    """Text in which nothing is markup, as one line, abridged where it is long."""
+    return _PUNCTUATION.sub(_reference, abridged(one_line(text), LONGEST_VALUE))
 
 
 def _reference(mark: re.Match[str]) -> str:

@@ -2,7 +2,7 @@
 
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.steps import LONGEST_LINE, Step
-from conformance.evidence.trace import LONGEST_TEXT, MOST_HEARD, Passage, trace
+from conformance.evidence.trace import LONGEST_TEXT, MOST_HEARD, SHORTEST_TEXT, Passage, trace
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received
 
@@ -124,6 +124,13 @@ def test_a_long_text_is_cut_and_says_how_long_it_was_and_no_half_token_stays():
     received = told(Step.of_exchange(exchange(body=body)))[1]
     assert received.body.startswith("x" * (LONGEST_TEXT - 20) + "$TOKEN_ASHA")
     assert received.body.endswith("… (4,091 characters in all)")
+
+
+def test_in_a_long_trace_what_came_last_keeps_most():
+    steps = [Step.of_exchange(exchange(float(n), body=b"x" * 4000)) for n in range(10)]
+    lengths = [len(it.body) for it in told(*steps) if it.direction == "received"]
+    assert lengths[-3:] == [4000, 4000, 4000]
+    assert all(SHORTEST_TEXT < length < SHORTEST_TEXT + 40 for length in lengths[:5])
 
 
 def test_bytes_that_are_no_text_are_spelt_out():

@@ -1,8 +1,10 @@
 """Reports to write: one of every kind of outcome, hostile ones, and any that can be thought of."""
 
+from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any
 
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conformance.evidence.printable import one_line
@@ -198,3 +200,8 @@ REPORTS = st.builds(
     started=st.datetimes(datetime(1970, 1, 1), datetime(9000, 1, 1), timezones=st.just(UTC)),
     baseline=st.none() | st.just(Baseline((ENTRY,))),
 )
+
+
+def any_report(examples: int) -> Callable[[Any], Any]:
+    """Runs a test with so many reports, whatever can be thought of, and on however busy a machine."""
+    return lambda test: settings(max_examples=examples, deadline=None)(given(REPORTS)(test))

@@ -6,23 +6,21 @@ import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
 
 from conformance.judging.findings import Status
 from conformance.reports import files
 from conformance.reports.files import FILES, WRITERS, script_name, write_reports
 from tests.conformance.reports.samples import (
     EVERY_KIND,
-    REPORTS,
     SCRIPT,
+    any_report,
     finding,
     outcome,
     report,
 )
 
 
-@settings(max_examples=25)
-@given(REPORTS)
+@any_report(25)
 def test_whatever_a_backend_sent_all_files_can_be_read_again(tmp_path_factory, given):
     folder = tmp_path_factory.mktemp("report")
     assert write_reports(given, folder) == ()

@@ -5,7 +5,6 @@ from importlib.resources import files
 
 import jsonschema_rs
 import pytest
-from hypothesis import given, settings
 
 from conformance.judging.findings import Status
 from conformance.reports.report import Report
@@ -15,9 +14,9 @@ from tests.conformance.reports.samples import (
     CURL,
     EVERY_KIND,
     KNOWN,
-    REPORTS,
     SCRIPT,
     WITH_BASELINE,
+    any_report,
     finding,
     outcome,
     report,
@@ -37,8 +36,7 @@ def results(given: Report) -> dict[str, dict]:
     return {result["ruleId"]: result for result in run(given)["results"]}
 
 
-@settings(max_examples=40)
-@given(REPORTS)
+@any_report(40)
 def test_every_report_fits_the_schema(given):
     content = json.loads(write_sarif(given))
     assert [f"{e.instance_path} {e.message}" for e in VALIDATOR.iter_errors(content)] == []
@@ -89,8 +87,7 @@ def test_a_result_stands_where_its_requirement_stands():
     assert location["logicalLocations"] == [{"name": "sendMessage", "kind": "operation"}]
 
 
-@settings(max_examples=40)
-@given(REPORTS)
+@any_report(40)
 def test_every_result_has_what_github_needs(given):
     content = run(given)
     rules = content["tool"]["driver"]["rules"]
