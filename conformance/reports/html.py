@@ -54,6 +54,7 @@ class Row:
 
     @property
     def requirement(self) -> Requirement:
+        """What the row is about."""
         return self.outcome.requirement
 
 

@@ -203,5 +203,5 @@ REPORTS = st.builds(
 
 
 def any_report(examples: int) -> Callable[[Any], Any]:
-    """Runs a test with so many reports, whatever can be thought of, and on however busy a machine."""
+    """Runs a test with so many reports of any kind, on however busy a machine."""
     return lambda test: settings(max_examples=examples, deadline=None)(given(REPORTS)(test))

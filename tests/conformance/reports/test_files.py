@@ -20,7 +20,7 @@ from tests.conformance.reports.samples import (
 )
 
 
-@any_report(25)
+@any_report(12)
 def test_whatever_a_backend_sent_all_files_can_be_read_again(tmp_path_factory, given):
     folder = tmp_path_factory.mktemp("report")
     assert write_reports(given, folder) == ()

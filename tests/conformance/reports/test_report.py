@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from datetime import UTC, datetime
 
+from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.report import Report
 from contract import Level, Requirement
@@ -116,3 +117,21 @@ def test_outcomes_are_counted():
     assert report(PASSED, PASSED, OPEN_MUST).counts == Counter(
         {Status.PASSED: 2, Status.UNTESTABLE: 1}
     )
+
+
+def test_a_known_finding_is_told_with_the_entry_that_accepts_it():
+    accepted = Finding("SEND-01", "must", "it breaks", "this", "that")
+    known = replace(outcome(Status.PASSED), known=(accepted,))
+    entry = Entry("SEND-01", accepted.fingerprint, "a reason")
+    given = report(known, BROKEN_SHOULD, baseline=Baseline((entry,)))
+    assert given.known == ((known, accepted),)
+    assert given.accepted(accepted) == entry
+    assert given.accepted(BROKEN_SHOULD.findings[0]) is None
+    assert report(known).accepted(accepted) is None
+    assert given.state(known) == "known"
+
+
+def test_which_findings_count_hangs_on_their_level_and_on_how_strict_the_run_is():
+    must, should = BROKEN_MUST.findings[0], BROKEN_SHOULD.findings[0]
+    assert [report().counts_against(it) for it in (must, should)] == [True, False]
+    assert [report(strict=True).counts_against(it) for it in (must, should)] == [True, True]

@@ -27,6 +27,9 @@ QUICK = Profile("quick", examples=1, payloads=1, fuzzing_s=1, whole_s=30)
 FORMS = (*FILES, "events.ndjson", "job summary", "annotations", "terminal")
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def told(tmp_path: Path, serve) -> tuple[dict[str, str], set[str]]:
     """Every form of the report on a backend that tells what it is told, and all tokens it heard."""
