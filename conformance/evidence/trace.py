@@ -10,7 +10,7 @@ from conformance.evidence.printable import one_line
 from conformance.evidence.steps import LONGEST_LINE, Step, json_list, origin_and_target
 from conformance.wire.http import Exchange
 
-LONGEST_TEXT, SHORTEST_TEXT = 4_000, 200
+LONGEST_TEXT, SHORTEST_TEXT = 4_000, 400
 """Characters of headers, or of a body, that a trace keeps at most, and that it keeps of each."""
 ROOM = 16_000
 """Characters that a trace keeps beyond that, those that came last first."""
@@ -71,21 +71,22 @@ def trace(
     passages = [passage for step in told for passage in _passages(step, redact)]
     if timed:
         passages.sort(key=lambda passage: passage.at or 0.0)
-    return fitted(passages, ROOM, lambda length: f"… ({length:,} characters in all)")
+    return fitted(passages, ROOM, SHORTEST_TEXT, lambda length: f"… ({length:,} characters in all)")
 
 
 def fitted(
-    passages: Sequence[Passage], room: int, note: Callable[[int], str]
+    passages: Sequence[Passage], room: int, shortest: int, note: Callable[[int], str]
 ) -> tuple[Passage, ...]:
     """The passages with their long texts cut so that they find room, those of the last ones least:
-    what came last decided. `note` says of a text of so many characters that it is cut.
+    what came last decided. Of each text the `shortest` part stays; `note` says of one of so many
+    characters that it is cut.
 
     Only after redaction: a token that was cut off is not known any more.
     """
 
     def cut(text: str) -> str:
         nonlocal room
-        longest = min(LONGEST_TEXT, max(SHORTEST_TEXT, room))
+        longest = min(LONGEST_TEXT, max(shortest, room))
         room -= min(len(text), longest)
         return text if len(text) <= longest else f"{text[:longest]}{note(len(text))}"
 

@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from conformance.evidence.printable import printable
-from conformance.evidence.trace import ARROWS, Passage, fitted
+from conformance.evidence.trace import ARROWS, SHORTEST_TEXT, Passage, fitted
 from conformance.judging.baseline import Entry
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
 from conformance.reports.report import SIGNS, Report
@@ -182,5 +182,6 @@ def _cards(report: Report) -> Iterator[Card]:
 def _told(report: Report, finding: Finding, room: int, *, known: bool = False) -> Told:
     state = "known" if known else "failed" if report.counts_against(finding) else "warning"
     entry = report.accepted(finding) if known else None
-    trace = fitted(finding.trace, room, lambda length: "… (report.json has more)")
+    shortest = min(SHORTEST_TEXT, room // 20)
+    trace = fitted(finding.trace, room, shortest, lambda length: "… (report.json has more)")
     return Told(finding, state, entry, trace)
