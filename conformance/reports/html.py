@@ -182,6 +182,6 @@ def _cards(report: Report) -> Iterator[Card]:
 def _told(report: Report, finding: Finding, room: int, *, known: bool = False) -> Told:
     state = "known" if known else "failed" if report.counts_against(finding) else "warning"
     entry = report.accepted(finding) if known else None
-    shortest = min(SHORTEST_TEXT, room // 20)
+    shortest = min(SHORTEST_TEXT, room // 40)
     trace = fitted(finding.trace, room, shortest, lambda length: "… (report.json has more)")
     return Told(finding, state, entry, trace)
