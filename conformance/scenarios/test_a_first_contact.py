@@ -92,8 +92,7 @@ def test_the_first_messages_of_two_users_cross(stage: Stage) -> None:
             crossing.send(sender, recipient)
         crossing.chat(sender, recipient)
     if sockets:
-        crossing.emit(sockets[0], sockets[1], one, other)
-        crossing.emit(sockets[1], sockets[0], other, one)
+        crossing.emit((sockets[0], sockets[1], one, other), (sockets[1], sockets[0], other, one))
     crossing.happen("when they are a pair's first")
 
 
