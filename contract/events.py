@@ -30,6 +30,8 @@ class Event:
     payload: Request
     acknowledgement: Validator | None
     """Accepts the first argument of an acknowledgement; None when the document has no reply."""
+    acknowledgement_schemas: tuple[Json, ...] = field(repr=False)
+    """What such an argument may be, as the document has it (OpenAPI 3.0), references resolved."""
     acknowledgement_examples: Mapping[str, Json] = field(repr=False)
     blame: Blame
 
@@ -68,6 +70,7 @@ def _event(file: Path, place: str, operation_id: str, node: Json) -> Event:
             if replies
             else None
         ),
+        acknowledgement_schemas=tuple(_schema(reply) for reply in replies),
         acknowledgement_examples={
             key: value for reply in replies for key, value in _examples(reply).items()
         },

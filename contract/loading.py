@@ -8,7 +8,7 @@ from contract.documents import Document, read_documents
 from contract.events import Event, read_events
 from contract.operations import Operation, read_operations
 from contract.parsing import Json
-from contract.references import resolved
+from contract.references import resolved, standalone
 from contract.requirements import Requirement, read_requirements
 from contract.shape import hold
 
@@ -18,10 +18,16 @@ class Contract:
     """Both documents, read once."""
 
     version: str
+    files: tuple[Path, Path]
+    """Where the OpenAPI and the AsyncAPI document stand."""
+    shipped: bool
+    """Whether these are the documents that ship with the project, as they are."""
     openapi: Json = field(repr=False)
     """The OpenAPI document with overlays applied; its references are internal and unresolved."""
     asyncapi: Json = field(repr=False)
     """The AsyncAPI document with overlays applied and every reference resolved."""
+    asyncapi_alone: Json = field(repr=False)
+    """The AsyncAPI document as it can be handed out alone, with its own references in it."""
     operations: Mapping[str, Operation] = field(repr=False)
     events: Mapping[str, Event] = field(repr=False)
     requirements: Mapping[str, Requirement] = field(repr=False)
@@ -61,12 +67,16 @@ def load(
     # The AsyncAPI document refers to the OpenAPI document by its place in this project; one that
     # stands elsewhere takes its part under that name too.
     beside = (events.file.parent / ".." / "openapi" / "openapi.yaml").resolve()
-    events_root = resolved(events, {rest.file.resolve(): rest, beside: rest})
+    others = {rest.file.resolve(): rest, beside: rest}
+    events_root = resolved(events, others)
     hold("asyncapi", events.file, events_root)
     return Contract(
         version=rest_root["info"]["version"],
+        files=(rest.file, events.file),
+        shipped=not overlays and openapi is None and asyncapi is None,
         openapi=rest.root,
         asyncapi=events_root,
+        asyncapi_alone=standalone(events, others),
         operations=read_operations(rest.file, rest_root),
         events=read_events(events.file, events_root),
         requirements=read_requirements(

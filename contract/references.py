@@ -23,6 +23,28 @@ def resolved(document: Document, others: Mapping[Path, Document]) -> Json:
     return _resolve(document.root, document, known, "", ())
 
 
+def standalone(document: Document, others: Mapping[Path, Document]) -> Json:
+    """The document's root with the references into other documents replaced; its own stay.
+
+    That is a document which can be read alone, by tools that ask for its references too: an
+    operation of AsyncAPI has to refer to its channel. `others` and what is raised: as `resolved`.
+    """
+    known = {**others, document.file.resolve(): document}
+
+    def inlined(node: Json, place: str) -> Json:
+        if isinstance(node, list):
+            return [inlined(item, f"{place}/{index}") for index, item in enumerate(node)]
+        if not isinstance(node, dict):
+            return node
+        reference = node.get("$ref")
+        if isinstance(reference, str):
+            own = reference.startswith("#")
+            return node if own else _resolve(node, document, known, place, ())
+        return {key: inlined(value, f"{place}/{escaped(str(key))}") for key, value in node.items()}
+
+    return inlined(document.root, "")
+
+
 def _resolve(
     node: Json,
     document: Document,
