@@ -8,7 +8,7 @@ starts, so an application sees it in one piece.
 import asyncio
 import functools
 import logging
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any
@@ -57,10 +57,15 @@ class Bridge(httputil.HTTPServerConnectionDelegate):
         clock: Clock | None = None,
         *,
         largest_body: int = LARGEST_BODY,
+        headers_for: Callable[[str | None], Mapping[str, str]] = lambda origin: {},
     ) -> None:
+        """`headers_for` gives the headers that let a page of an origin read an answer, for those
+        that the application has no part in.
+        """
         self.application = application
         self.clock = clock or Clock()
         self.largest_body = largest_body
+        self.headers_for = headers_for
         self.running: set[asyncio.Task[None]] = set()
         self.too_large: Callable[[dict[str, Any], str], None] = lambda scope, message: None
         """Hears of a request that is refused for the size of its body, and in which words."""
@@ -95,6 +100,7 @@ class _Exchange(httputil.HTTPMessageDelegate):
         headers: httputil.HTTPHeaders,
     ) -> None:
         self._head = start_line.method == "HEAD"
+        self._origin = headers.get("Origin")
         self._scope = scope_of(start_line, headers, self._connection)
         self._expects = headers.get("Expect", "").lower() == "100-continue"
         length = headers.get("Content-Length", "")
@@ -197,6 +203,10 @@ class _Exchange(httputil.HTTPMessageDelegate):
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", b"%d" % len(body)),
+            *(
+                (name.encode(), value.encode("latin-1"))
+                for name, value in self._bridge.headers_for(self._origin).items()
+            ),
         ]
         self._status, self._headers = status, headers
         self._write(b"" if self._head else body)

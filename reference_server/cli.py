@@ -2,18 +2,19 @@
 
 import argparse
 import io
-import ipaddress
 import os
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 from reference_server.errors import StartError
+from reference_server.loopback import is_loopback
 
 if TYPE_CHECKING:
+    from contract import Contract
     from reference_server.server import Server
 
 # What the help needs is imported above, what a server needs where it is started: the help is there
@@ -35,8 +36,22 @@ class Options:
     users: Path | None
     log_level: str
     announce: Path | None
+    openapi: Path | None
+    asyncapi: Path | None
+    watch: bool
+    state: Path | None
+    allow_origin: list[str]
     mock: bool
     control: bool
+
+
+@dataclass(frozen=True, slots=True)
+class TypesOptions:
+    """The arguments of `r2c-server types`."""
+
+    out: Path
+    openapi: Path | None
+    asyncapi: Path | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +73,8 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         prog="r2c-server",
         description="Run a chat backend that keeps the whole contract.",
         epilog="Without options it listens on http://127.0.0.1:5000 and keeps all in memory."
-        " `r2c-server play` runs a scenario on a running server; see r2c-server play --help.",
+        " `r2c-server types` writes the contract as TypeScript, `r2c-server play` runs a scenario"
+        " on a running server; each has a --help of its own.",
     )
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
     parser.add_argument(
@@ -73,6 +89,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--store", metavar="URL", help="MongoDB server, such as mongodb://127.0.0.1:27017/r2c"
     )
+    parser.add_argument(
+        "--state",
+        type=Path,
+        metavar="FILE",
+        help="keep messages and settings in FILE, so that they are there after a restart",
+    )
     parser.add_argument("--users", type=Path, metavar="FILE", help="YAML file of one's own users")
     parser.add_argument(
         "--log-level",
@@ -85,6 +107,20 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         type=Path,
         metavar="FILE",
         help="write address, secret, users and friends to FILE (JSON) once the server listens",
+    )
+    _add_documents(parser)
+    parser.add_argument(
+        "--watch",
+        action="store_true",
+        help="go by the documents anew when they change; connections and messages stay",
+    )
+    parser.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="ORIGIN",
+        help="let pages of this origin call, such as https://app.example, instead of those of this"
+        " machine; may be repeated, and * means every page",
     )
     parser.add_argument(
         "--no-mock",
@@ -125,23 +161,51 @@ def parse_play(arguments: Sequence[str]) -> PlayOptions:
     return PlayOptions(**vars(parser.parse_args(arguments)))
 
 
+def _add_documents(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--openapi",
+        type=Path,
+        metavar="FILE",
+        help="your own copy of the OpenAPI document",
+    )
+    parser.add_argument(
+        "--asyncapi", type=Path, metavar="FILE", help="the same for the AsyncAPI document"
+    )
+
+
+def parse_types(arguments: Sequence[str]) -> TypesOptions:
+    """What follows `r2c-server types`. Leaves the process with status 2 where it is wrong."""
+    parser = _Parser(
+        prog="r2c-server types",
+        description="Write the contract as TypeScript: rest.ts, events.ts and socket.ts.",
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="the folder for the files"
+    )
+    _add_documents(parser)
+    return TypesOptions(**vars(parser.parse_args(arguments)))
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run until interrupted. Returns the exit status: 0 after a clean end, 2 when it cannot run.
 
-    `play` instead runs a scenario on a server that runs already.
+    `types` instead writes the contract as TypeScript, `play` runs a scenario on a server that runs
+    already.
     """
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows ASCII alone shows a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
     given = sys.argv[1:] if arguments is None else arguments
     try:
+        if given[:1] == ["types"]:
+            return _types(parse_types(given[1:]))
         if given[:1] == ["play"]:
             return _play(parse_play(given[1:]))
         options = parse(given)
         secret = secret_of(options, os.environ.get(SECRET_VARIABLE))
         return _run(options, secret)
     except StartError as error:
-        sys.stderr.write(f"r2c-server: {error}\n")
+        _complain(str(error))
         return WRONG_USAGE
     except KeyboardInterrupt:  # before the server was ready to end by itself
         return ENDED
@@ -158,18 +222,23 @@ def secret_of(options: Options, variable: str | None) -> str:
     return secret
 
 
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches what listens on `host`."""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
-
-
 def _port(text: str) -> int:
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is no port; a port is a number up to 65535")
     return int(text)
+
+
+def _types(options: TypesOptions) -> int:
+    from contract import DocumentError, load
+    from reference_server import typescript
+
+    try:
+        contract = load(openapi=options.openapi, asyncapi=options.asyncapi)
+    except DocumentError as error:
+        raise StartError(str(error)) from error
+    files = typescript.write(contract, options.out)
+    _say(f"{', '.join(file.name for file in files)} stand in {options.out}.")
+    return ENDED
 
 
 def _play(options: PlayOptions) -> int:
@@ -185,13 +254,18 @@ def _run(options: Options, secret: str) -> int:
     os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(scratch))
     from reference_server import users
     from reference_server.clock import Clock
+    from reference_server.origins import Origins
     from reference_server.tokens import Tokens
 
+    if options.state and options.store:
+        raise StartError("--state is for what is kept in memory; with --store MongoDB keeps it.")
+    origins = Origins.of(options.allow_origin)
     directory = users.load(options.users or users.SEEDED)
     clock = Clock()
     tokens = Tokens(secret, directory, clock)
 
     import asyncio
+    import functools
     import logging
 
     from contract import DocumentError, load
@@ -201,34 +275,63 @@ def _run(options: Options, secret: str) -> int:
     logging.basicConfig(
         level=options.log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s"
     )
+    read = functools.partial(load, openapi=options.openapi, asyncapi=options.asyncapi)
     try:
-        contract = load()
+        contract = read()
     except DocumentError as error:
         raise StartError(str(error)) from error
 
     async def serve() -> None:
         store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
-        made = server_class(control=options.control)
-        await _serve(made(contract, directory, tokens, store, mock=options.mock), options)
+        server = server_class(control=options.control)(
+            contract, directory, tokens, store, mock=options.mock, origins=origins
+        )
+        if options.state is None:
+            await _serve(server, read, options)
+            return
+        from reference_server.state import StateFile
+
+        state = StateFile(options.state, store.database, _complain)
+        await state.open()
+        try:
+            await _serve(server, read, options)
+        finally:
+            await state.close()
 
     asyncio.run(serve())
     return ENDED
 
 
-async def _serve(server: "Server", options: Options) -> None:
+async def _serve(server: "Server", read: "Callable[[], Contract]", options: Options) -> None:
     import asyncio
     import signal
 
-    from reference_server import welcome
+    from reference_server import watching, welcome
 
     interrupted = asyncio.Event()
     for name in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(name, interrupted.set)
     await server.start(options.host, options.port)
+    watch = (
+        asyncio.create_task(watching.watch(server, read, _say, _complain))
+        if options.watch
+        else None
+    )
     try:
         if options.announce is not None:
             welcome.announce(server, options.announce)
         welcome.show(server)
         await interrupted.wait()
     finally:
+        if watch is not None:
+            watch.cancel()
         await server.stop()
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"r2c-server: {line}\n")

@@ -1,52 +1,72 @@
-"""Pages for people: the REST operations in Swagger UI, the events as a list, both documents."""
+"""Pages for people: the REST operations in Swagger UI, the events in an AsyncAPI viewer.
 
-import copy
+Both let one try things as a user of the server. What they need is served from here: nothing is
+fetched from elsewhere, and browsers are told to fetch nothing.
+"""
+
 import functools
-import html
-import json
+import re
+import warnings
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from connexion.middleware.swagger_ui import SwaggerUIMiddleware
+from asyncapi_viewer.assets import VIEWER_MODULE, static_path
+
+with warnings.catch_warnings():
+    # Connexion imports Starlette's test client, which announces a change of its own there.
+    warnings.simplefilter("ignore")
+    from connexion.middleware.swagger_ui import SwaggerUIMiddleware
 from connexion.options import SwaggerUIOptions
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, RedirectResponse, Response
-from starlette.routing import Route, Router
+from starlette.responses import FileResponse, JSONResponse, RedirectResponse, Response
+from starlette.routing import Mount, Route, Router
+from starlette.staticfiles import StaticFiles
 
 from contract import Contract, Event
+from reference_server.reading import events_document, rest_document
+from reference_server.samples import NoSample, sample
 
 ROOT = "/docs"
 REST, EVENTS = f"{ROOT}/rest/", f"{ROOT}/events"
-_STYLE = """
-body { font: 16px/1.5 system-ui, sans-serif; max-width: 50rem; margin: 2rem auto; padding: 0 1rem; }
-pre { background: #8881; padding: .7rem; overflow-x: auto; border-radius: .3rem; }
-h2 { margin-top: 2.5rem; } small { font-weight: normal; opacity: .7; }
-:root { color-scheme: light dark; }
-"""
+PAGES = Path(__file__).with_name("pages")
+
+Json = dict[str, Any]
+People = Callable[[str], list[Json]]
+"""The users, each with a token where those who ask at this host may act as everybody."""
+_HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 
 
 class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion carries no types
     """Answers below `/docs` and lets everything else pass."""
 
-    def __init__(self, app: Any, contract: Contract) -> None:
+    def __init__(self, app: Any, contract: Contract, people: People) -> None:
         super().__init__(app)
         self._next = app
         self._contract = contract
+        self._people = people
         self._own = Router(
             [
                 Route(ROOT, self._index),
                 Route(f"{ROOT}/", self._index),
-                Route(EVENTS, self._events),
+                Route(REST, self._page("rest.html")),
+                Route(f"{REST}index.html", self._index),
+                Route(f"{REST}document.json", self._rest_document),
+                Route(EVENTS, self._page("events.html")),
+                Route(f"{EVENTS}/document.json", self._events_document),
                 Route(f"{ROOT}/openapi.json", self._openapi),
                 Route(f"{ROOT}/asyncapi.json", self._asyncapi),
+                Route(f"{ROOT}/try.json", self._try),
+                Route(f"{ROOT}/pages/{VIEWER_MODULE}", self._viewer),
+                Mount(f"{ROOT}/pages", StaticFiles(directory=PAGES)),
             ],
             default=super().__call__,
         )
 
     @classmethod
-    def of(cls, contract: Contract) -> Callable[[Any], "Documentation"]:
+    def of(cls, contract: Contract, people: People) -> Callable[[Any], "Documentation"]:
         """The middleware for one contract, as Connexion takes it."""
-        return functools.partial(cls, contract=contract)
+        return functools.partial(cls, contract=contract, people=people)
 
     def add_api(self, specification: Any, **options: Any) -> None:
         """Add Swagger UI for a document (called by Connexion)."""
@@ -64,43 +84,72 @@ class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion car
     async def _index(self, request: Request) -> Response:
         return RedirectResponse(REST)
 
+    def _page(self, name: str) -> Callable[[Request], Any]:
+        async def page(request: Request) -> Response:
+            policy = content_security_policy(request.headers.get("host", ""))
+            headers = {
+                "Content-Security-Policy": policy,
+                "Referrer-Policy": "no-referrer",
+                "X-Content-Type-Options": "nosniff",
+            }
+            return FileResponse(PAGES / name, headers=headers)
+
+        return page
+
+    async def _viewer(self, request: Request) -> Response:
+        return FileResponse(static_path(VIEWER_MODULE), media_type="text/javascript")
+
     async def _openapi(self, request: Request) -> Response:
-        document = copy.copy(self._contract.openapi)
-        document["servers"] = [{"url": "/"}]  # so that "try it out" calls this server
-        return JSONResponse(document)
+        return JSONResponse({**self._contract.openapi, "servers": [{"url": "/"}]})
 
     async def _asyncapi(self, request: Request) -> Response:
-        return JSONResponse(self._contract.asyncapi)
+        return JSONResponse(self._contract.asyncapi_alone)
 
-    async def _events(self, request: Request) -> Response:
-        return HTMLResponse(_page(self._contract))
+    async def _rest_document(self, request: Request) -> Response:
+        return JSONResponse(rest_document(self._contract))
+
+    async def _events_document(self, request: Request) -> Response:
+        return JSONResponse(events_document(self._contract))
+
+    async def _try(self, request: Request) -> Response:
+        schemes = self._contract.openapi.get("components", {}).get("securitySchemes", {})
+        host = request.headers.get("host", "")
+        # Browsers name the origin of a page that is not from here; a page that may call the server
+        # need not be one that may act as everybody.
+        own = request.headers.get("origin", f"//{host}").partition("//")[2] == host
+        return JSONResponse(
+            {
+                "users": self._people(host if own else ""),
+                "schemes": list(schemes),
+                "events": [
+                    {"event": event.name, "examples": _examples(event)}
+                    for event in self._contract.events.values()
+                    if event.action == "receive" and event.namespace == "/"
+                ],
+            },
+            headers={"Cache-Control": "no-store"},
+        )
 
 
-def _page(contract: Contract) -> str:
-    info = contract.asyncapi["info"]
-    sections = "".join(_section(event) for event in contract.events.values())
+def content_security_policy(host: str) -> str:
+    """What a page of the documentation may load: what this host serves, and nothing else.
+
+    Not every browser takes 'self' for WebSockets too, so the host is named; one that is none is
+    left out.
+    """
+    sockets = f" ws://{host} wss://{host}" if _HOST.fullmatch(host) else ""
     return (
-        '<!doctype html><html lang="en"><meta charset="utf-8">'
-        '<meta name="viewport" content="width=device-width">'
-        f"<title>{html.escape(info['title'])}</title><style>{_STYLE}</style>"
-        f"<h1>{html.escape(info['title'])}</h1>"
-        f"<p>{html.escape(info.get('description', ''))}</p>"
-        f'<p><a href="{ROOT}/asyncapi.json">The AsyncAPI document</a> ·'
-        f' <a href="{REST}">The REST operations</a></p>{sections}</html>'
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:;"
+        f" connect-src 'self'{sockets}; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     )
 
 
-def _section(event: Event) -> str:
-    direction = "client to server" if event.action == "receive" else "server to client"
-    examples = [("Payload", example) for example in event.payload.examples.values()]
-    examples += [
-        ("Acknowledgement", example) for example in event.acknowledgement_examples.values()
-    ]
-    shown = "".join(
-        f"<p>{title}</p><pre>{html.escape(json.dumps(value, indent=2, ensure_ascii=False))}</pre>"
-        for title, value in examples
-    )
-    return (
-        f"<h2>{html.escape(event.name)} <small>{direction}</small></h2>"
-        f"<p>{html.escape(event.summary)}</p>{shown}"
-    )
+def _examples(event: Event) -> list[Json]:
+    """The examples of an event's payload by name; without any, one that is made up."""
+    shown = [{"name": name, "payload": it} for name, it in event.payload.examples.items()]
+    if shown:
+        return shown
+    try:
+        return [{"name": "made up", "payload": sample(event.payload.validator)}]
+    except NoSample:
+        return []

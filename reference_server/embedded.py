@@ -1,12 +1,13 @@
 """mongomock behind the part of pymongo's asynchronous interface that the store uses."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import mongomock
 from mongomock.filtering import filter_applies
 
 Document = dict[str, Any]
+Changed = Callable[[Sequence[Any] | None], None]
 
 _applies: Any = filter_applies
 
@@ -67,12 +68,15 @@ class EmbeddedCollection:
 
     def __init__(self, database: Any, name: str, by: str | None = None) -> None:
         self._collection = _Collection(database, name, by)
+        self.changed: Changed = lambda ids: None
+        """Called with the ids of documents that were changed, with None where all may be others."""
 
     async def create_index(self, keys: Any, **options: Any) -> None:
         """Nothing to do: `_Collection` finds what the store looks for."""
 
     async def insert_one(self, document: Document) -> None:
         self._collection.insert_one(document)
+        self.changed([document["_id"]])
 
     async def find_one(self, query: Mapping[str, Any]) -> Document | None:
         found: Document | None = self._collection.find_one(query)
@@ -92,13 +96,18 @@ class EmbeddedCollection:
         found: Document | None = self._collection.find_one_and_update(
             query, change, upsert=upsert, return_document=return_document
         )
+        self.changed([query["_id"]])
         return found
 
     async def update_many(self, query: Mapping[str, Any], change: Mapping[str, Any]) -> None:
+        ids = [document["_id"] for document in self._collection._iter_documents(query)]
         self._collection.update_many(query, change)
+        self.changed(ids)
 
-    async def count_documents(self, query: Mapping[str, Any]) -> int:
-        return sum(1 for _ in self._collection._iter_documents(query))
+    def document(self, id: Any) -> Document | None:
+        """A copy of the document with this `_id`."""
+        found: Document | None = self._collection.find_one({"_id": id})
+        return found
 
     def documents(self) -> list[Document]:
         """A copy of all that is in it."""
@@ -109,6 +118,10 @@ class EmbeddedCollection:
         self._collection.empty()
         for document in documents:
             self._collection.insert_one(document)
+        self.changed(None)
+
+    async def count_documents(self, query: Mapping[str, Any]) -> int:
+        return sum(1 for _ in self._collection._iter_documents(query))
 
 
 class EmbeddedDatabase:

@@ -334,6 +334,8 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
     def _refuse(self, message: str) -> None:
         answer = refusal(message)
         self.set_status(400)
-        for name, value in answer["headers"]:
+        # A page that may connect may also read why it cannot.
+        shared = self.engine._cors_headers(translate_request(self))
+        for name, value in (*answer["headers"], *shared):
             self.set_header(name, value)
         self.finish(answer["response"])

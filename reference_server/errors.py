@@ -7,6 +7,10 @@ class StartError(Exception):
     """The server cannot start; the text is one sentence for the person who started it."""
 
 
+class BrokenEvent(Exception):
+    """The server was about to emit what the contract does not allow."""
+
+
 class Refusal(Exception):
     """A request or an event that is refused. The text is shown to the client as `message`.
 

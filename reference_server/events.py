@@ -5,6 +5,7 @@ function registered under the operation's id is called, and what it returns is a
 `send` operation becomes an event that can be announced; its payload is judged before it leaves.
 """
 
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Protocol
@@ -12,9 +13,18 @@ from urllib.parse import parse_qs
 
 from socketio.exceptions import ConnectionRefusedError as Refused
 
-from contract import Contract, Event
-from reference_server.errors import INTERNAL_ERROR, Refusal, StartError, Unauthorized, error_body
+from contract import Contract, Event, Validator
+from reference_server.errors import (
+    INTERNAL_ERROR,
+    BrokenEvent,
+    Refusal,
+    StartError,
+    Unauthorized,
+    error_body,
+)
+from reference_server.mocks import Mock
 from reference_server.payloads import require
+from reference_server.samples import NoSample, completed
 from reference_server.sockets import SocketServer
 from reference_server.tokens import Tokens
 from reference_server.users import User
@@ -33,55 +43,79 @@ class Lifecycle(Protocol):
     async def left(self, user: User, connection: str) -> None: ...
 
 
-class BrokenEvent(Exception):
-    """The server was about to emit what the contract does not allow."""
-
-
 class EventRouter:
     """Connects the document's events to functions and to the sockets of users."""
 
     def __init__(self, contract: Contract, sockets: SocketServer, tokens: Tokens) -> None:
-        self._events = contract.events
+        self._contract = contract
         self._sockets = sockets
         self._tokens = tokens
         self._query_names = _query_credentials(contract.asyncapi)
         self._users: dict[str, User] = {}  # by sid
+        self._handlers: Mapping[str, Handler] = {}
+        self._received: list[Event] = []
         self._lifecycle: Lifecycle
-        self.mocked: list[str] = []
+        self.mocked: tuple[Mock, ...] = ()
         """The operations without a handler, answered from their examples."""
 
     def register(self, handlers: Mapping[str, Handler], lifecycle: Lifecycle) -> None:
         """Attach a handler to each `receive` operation, by operation id.
 
-        Raises StartError for a handler whose operation the document does not have.
+        Raises StartError as `mocks_for` does.
         """
-        received = [event for event in self._events.values() if event.action == "receive"]
-        if unknown := sorted(handlers.keys() - {event.operation_id for event in received}):
+        self._handlers, self._lifecycle = handlers, lifecycle
+        self.adopt(self._contract, self.mocks_for(self._contract))
+        self._sockets.opened = self._opened
+
+    def mocks_for(self, contract: Contract) -> tuple[Mock, ...]:
+        """The operations of a contract that no handler stands for, and what they would be answered.
+
+        Raises StartError for a handler whose operation the document does not have, and for an
+        operation without handler for which no answer can be made up.
+        """
+        received = {event.operation_id: event for event in _received(contract)}
+        if unknown := sorted(self._handlers.keys() - received.keys()):
             raise StartError(
-                f"The AsyncAPI document has no receive operation {unknown[0]}, for which there is"
-                " a handler."
+                f"{contract.files[1]} has no receive operation {unknown[0]}, for which there is a"
+                " handler."
             )
-        for event in received:
-            handler = handlers.get(event.operation_id)
-            if handler is None:
-                self.mocked.append(event.operation_id)
-                handler = _example_of(event)
+        return tuple(
+            Mock.of_event(event, contract.files[1])
+            for id, event in received.items()
+            if id not in self._handlers
+        )
+
+    def adopt(self, contract: Contract, mocks: tuple[Mock, ...]) -> None:
+        """Go by this contract, with its `mocks_for`, from now on, for sockets that are open too."""
+        for event in self._received:
+            self._sockets.handlers[event.namespace].pop(event.name)
+        self._contract, self._received, self.mocked = contract, _received(contract), mocks
+        self._query_names = _query_credentials(contract.asyncapi)
+        handlers = {mock.operation_id: _acknowledging(mock.answer) for mock in mocks}
+        for event in self._received:
+            handler = self._handlers.get(event.operation_id) or handlers[event.operation_id]
             self._sockets.on(event.name, self._receiver(event, handler), event.namespace)
-        self._lifecycle = lifecycle
-        for namespace in {event.namespace for event in self._events.values()}:
+        for namespace in {event.namespace for event in contract.events.values()}:
             self._sockets.on("connect", self._connect, namespace)
             self._sockets.on("disconnect", self._disconnect, namespace)
             self._sockets.on("*", self._unknown, namespace)
-        self._sockets.opened = self._opened
 
     async def announce(self, event: str, payload: Json, user_ids: Collection[str]) -> None:
         """Emit a `send` event once to every connected socket of these users.
 
         Raises BrokenEvent when the contract has no such event or another payload for it.
         """
-        documented = self._events.get(event)
-        if documented is None or not documented.payload.validator.accepts(payload):
-            raise BrokenEvent(f"{event} is not as the contract has it")
+        documented = self._contract.events.get(event)
+        if documented is None:
+            raise BrokenEvent(f"{self._contract.files[1]} has no event {event} of the server")
+        validator = documented.payload.validator
+        payload = self._completed(validator, payload)
+        if not validator.accepts(payload):
+            violation = validator.violations(payload)[0]
+            raise BrokenEvent(
+                f"{event} would not be as {self._contract.files[1]} has it, at"
+                f" {violation.path or 'its top'}: {violation.message}"
+            )
         rooms = [_room(user_id) for user_id in user_ids]
         if rooms:
             await self._sockets.emit(event, payload, room=rooms, namespace=documented.namespace)
@@ -124,14 +158,26 @@ class EventRouter:
             try:
                 payload: Any = arguments[0] if arguments else None
                 require(event.payload, payload)
-                return await handler(self._users[sid], payload)
+                return self._completed(
+                    event.acknowledgement, await handler(self._users[sid], payload)
+                )
             except Refusal as refusal:
                 return error_body(refusal.message)
+            except BrokenEvent as error:
+                log.error("%s", error)
+                return error_body(INTERNAL_ERROR)
             except Exception:
                 log.exception("the handler of %s failed", event.operation_id)
                 return error_body(INTERNAL_ERROR)
 
         return receive
+
+    def _completed(self, validator: Validator | None, payload: Json) -> Json:
+        """The payload with what a document of one's own asks for more."""
+        if validator is not None and not self._contract.shipped:
+            with contextlib.suppress(NoSample):
+                return dict(completed(validator, payload))
+        return payload
 
     async def _unknown(self, *_: Any) -> Json:
         return error_body("The contract has no such event from a client.")
@@ -151,11 +197,14 @@ def _query_credentials(asyncapi: Json) -> list[str]:
     ]
 
 
-def _example_of(event: Event) -> Handler:
-    """A handler that acknowledges with the first example of the event's replies."""
-    example = next(iter(event.acknowledgement_examples.values()), {"success": True})
+def _received(contract: Contract) -> list[Event]:
+    return [event for event in contract.events.values() if event.action == "receive"]
+
+
+def _acknowledging(answer: Json) -> Handler:
+    """A handler that always acknowledges with this."""
 
     async def mock(user: User, payload: Json) -> Json:
-        return dict(example)
+        return answer
 
     return mock

@@ -3,7 +3,7 @@
 import asyncio
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -37,6 +37,9 @@ def running(
     secret: str | None = None,
     port: int = 0,
     store: str | None = None,
+    openapi: Path | None = None,
+    asyncapi: Path | None = None,
+    allow_origins: Collection[str] = (),
     mock: bool = True,
     control: bool = False,
 ) -> Iterator[RunningServer]:
@@ -44,12 +47,15 @@ def running(
 
     `users` is a file of users, `secret` a key of one's own, `store` the address of a MongoDB
     server; without them it has the seeded users, a random key, and keeps everything in memory.
-    `mock` lets requests choose their answers by the header Prefer, `control` adds the control
-    interface. Raises StartError, one sentence, when it cannot start.
+    `openapi` and `asyncapi` take the place of the documents that ship with the project, and pages
+    of `allow_origins` that of those of this machine. `mock` lets requests choose their answers by
+    the header Prefer, `control` adds the control interface.
+    Raises StartError or contract.DocumentError, one sentence, when it cannot start.
     """
     from contract import load
     from reference_server import users as fixture
     from reference_server.clock import Clock
+    from reference_server.origins import Origins
     from reference_server.server import server_class
     from reference_server.store import Store
     from reference_server.tokens import Tokens
@@ -57,7 +63,8 @@ def running(
     directory = fixture.load(users or fixture.SEEDED)
     clock = Clock()
     tokens = Tokens(secret or secrets.token_hex(32), directory, clock)
-    contract = load()
+    contract = load(openapi=openapi, asyncapi=asyncapi)
+    origins = Origins.of(allow_origins)
     outcome: list[RunningServer | BaseException] = []
     listening, ended = threading.Event(), asyncio.Event()
     loop = asyncio.new_event_loop()
@@ -65,7 +72,9 @@ def running(
     async def serve() -> None:
         try:
             kept = Store.mongodb(store, clock) if store else Store.embedded(clock)
-            server = server_class(control=control)(contract, directory, tokens, kept, mock=mock)
+            server = server_class(control=control)(
+                contract, directory, tokens, kept, mock=mock, origins=origins
+            )
             await server.start(port=port)
             outcome.append(RunningServer(server))
         except BaseException as error:

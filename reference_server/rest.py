@@ -5,11 +5,14 @@ section 5, a 401 names its scheme, nothing of a schema or an exception is shown,
 by the contract's compiled validators, and no signature is inspected while a request waits.
 """
 
+import contextlib
 import copy
+import functools
 import logging
 import warnings
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 with warnings.catch_warnings():
@@ -18,7 +21,7 @@ with warnings.catch_warnings():
     from connexion import AsyncApp
 from connexion.apps.abstract import AbstractApp
 from connexion.apps.asynchronous import AsyncApi, AsyncASGIApp
-from connexion.exceptions import ProblemException
+from connexion.exceptions import InvalidSpecification, ProblemException
 from connexion.lifecycle import ConnexionRequest, ConnexionResponse
 from connexion.middleware.abstract import ROUTING_CONTEXT
 from connexion.middleware.exceptions import ExceptionMiddleware
@@ -29,17 +32,22 @@ from connexion.validators import AbstractRequestBodyValidator, ParameterValidato
 from starlette.exceptions import HTTPException
 
 from contract import Contract, Operation
-from reference_server.documentation import Documentation
+from contract.pointers import pointer
+from reference_server.documentation import Documentation, People
 from reference_server.errors import (
     INTERNAL_ERROR,
+    BrokenEvent,
     Refusal,
     StartError,
     Unauthorized,
     error_body,
 )
-from reference_server.origins import CrossOrigin
+from reference_server.mocks import Mock
+from reference_server.origins import LOCAL, CrossOrigin, Origins
 from reference_server.payloads import BODY, decode, encode, require
 from reference_server.routing import Routing
+from reference_server.samples import NoSample, completed
+from reference_server.schemes import require_bearer
 from reference_server.tokens import Tokens
 from reference_server.users import User
 
@@ -77,39 +85,62 @@ def build(
     handlers: Mapping[str, Handler],
     tokens: Tokens,
     around: Sequence[Around] = (),
-) -> tuple[AsyncApp, list[str]]:
-    """The application, and the operations that are answered from an example of the document.
+    *,
+    origins: Origins = LOCAL,
+    people: People = lambda host: [],
+) -> tuple[AsyncApp, tuple[Mock, ...]]:
+    """The application, and the operations that no handler stands for.
 
     `around` is put around every endpoint, the last one outermost. Raises StartError for a handler
-    without an operation, and for an operation that has neither handler nor example.
+    without an operation, for an operation that has no handler and for which no answer can be made
+    up, and for a document that Connexion cannot serve.
     """
     if unknown := sorted(handlers.keys() - contract.operations.keys()):
         raise StartError(
-            f"The OpenAPI document has no operation {unknown[0]}, for which there is a handler."
+            f"{contract.files[0]} has no operation {unknown[0]}, for which there is a handler."
         )
-    mocked = sorted(contract.operations.keys() - handlers.keys())
+    mocks = tuple(
+        Mock.of_operation(operation, contract.files[0])
+        for id, operation in contract.operations.items()
+        if id not in handlers
+    )
     endpoints: dict[str, Endpoint] = {
-        name: HandlerEndpoint(handler) for name, handler in handlers.items()
-    } | {name: _example_of(contract, name) for name in mocked}
+        id: HandlerEndpoint(handler, None if contract.shipped else contract.operations[id])
+        for id, handler in handlers.items()
+    } | {mock.operation_id: _Example(mock.status, mock.answer) for mock in mocks}
     for put in around:
         endpoints = {
             name: put(contract.operations[name], endpoint) for name, endpoint in endpoints.items()
         }
-    app = application(
-        contract.openapi,
-        contract.operations,
-        endpoints,
-        [
-            CrossOrigin,
-            ExceptionMiddleware,
-            Documentation.of(contract),
-            Routing,
-            SecurityMiddleware,
-            RequestValidationMiddleware,
-        ],
-        {"bearer": lambda: _BearerTokens(tokens)},
-    )
-    return app, mocked
+    require_bearer(contract)
+    with _serving(contract.files[0]):
+        app = application(
+            contract.openapi,
+            contract.operations,
+            endpoints,
+            [
+                functools.partial(CrossOrigin, origins=origins),
+                ExceptionMiddleware,
+                Documentation.of(contract, people),
+                Routing,
+                SecurityMiddleware,
+                RequestValidationMiddleware,
+            ],
+            {"bearer": lambda: _BearerTokens(tokens)},
+        )
+    return app, mocks
+
+
+@contextlib.contextmanager
+def _serving(file: Path) -> Iterator[None]:
+    """Says in one sentence what Connexion has against the document of a file."""
+    try:
+        yield
+    except InvalidSpecification as error:
+        problem = error.message.splitlines()[0]
+        raise StartError(f"{file}, {pointer(error.absolute_path)}: {problem}") from None
+    except Exception as error:
+        raise StartError(f"{file}: Connexion cannot serve it: {error!r}") from error
 
 
 def application(
@@ -137,6 +168,9 @@ def application(
     for kind in (Refusal, ProblemException, HTTPException, Exception):
         app.add_error_handler(kind, _show_error)
     app.add_api(copy.deepcopy(document), base_path="")
+    # Otherwise it is built, and may fail, with the first request.
+    stack = app.middleware
+    stack.app, stack.middleware_stack = stack._build_middleware_stack()
     return app
 
 
@@ -172,13 +206,20 @@ class _Endpoints(Resolver):  # type: ignore[misc]
 class HandlerEndpoint:
     """A handler as an endpoint: its answer in the envelope."""
 
-    def __init__(self, handler: Handler) -> None:
+    def __init__(self, handler: Handler, own: Operation | None = None) -> None:
+        """`own` is the operation of a document of one's own, whose answers may need more fields."""
         self._handler = handler
+        self._own = own
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         call = Call(user_of(scope), scope["path_params"], scope["extensions"].get(BODY))
         answer = await self._handler(call)
-        await respond(send, answer.status, {"success": True, "data": answer.data})
+        body: Any = {"success": True, "data": answer.data}
+        response = self._own.responses.get(answer.status) if self._own is not None else None
+        if response is not None and response.validator is not None:
+            with contextlib.suppress(NoSample):
+                body = completed(response.validator, body)
+        await respond(send, answer.status, body)
 
 
 def user_of(scope: Mapping[str, Any]) -> Any:
@@ -196,19 +237,6 @@ class _Example:
 
     async def __call__(self, scope: dict[str, Any], receive: Any, send: Any) -> None:
         await respond(send, self._status, self._body)
-
-
-def _example_of(contract: Contract, operation_id: str) -> _Example:
-    operation = contract.operations[operation_id]
-    response = operation.responses[operation.success]
-    if response.validator is None:
-        return _Example(operation.success, None)
-    if not response.examples:
-        raise StartError(
-            f"The operation {operation_id} has no handler, and its answer"
-            f" {operation.success} has no example to answer with."
-        )
-    return _Example(operation.success, next(iter(response.examples.values())))
 
 
 async def respond(
@@ -253,23 +281,24 @@ def _challenge(message: str, parameters: str = "") -> Unauthorized:
 
 
 def _parameters_of(operations: Mapping[str, Operation]) -> type[ParameterValidator]:
-    validators = {
-        (parameter.location, parameter.name): parameter.validator
-        for operation in operations.values()
-        for parameter in operation.parameters
-    }
-
     class Parameters(ParameterValidator):  # type: ignore[misc]
         """Judges parameters without compiling or showing their schemas."""
 
-        @staticmethod
+        def validate(self, scope: dict[str, Any]) -> None:
+            operation = _operation_of(operations, scope)
+            self._validators = {
+                (parameter.location, parameter.name): parameter.validator
+                for parameter in operation.parameters
+            }
+            super().validate(scope)
+
         def validate_parameter(
-            kind: str, value: Any, param: Mapping[str, Any], param_name: str | None = None
+            self, kind: str, value: Any, param: Mapping[str, Any], param_name: str | None = None
         ) -> str | None:
             name = param["name"]
             if value is None:
                 return f"{name} is missing." if param.get("required") else None
-            if validators[kind, name].accepts(value):
+            if self._validators[kind, name].accepts(value):
                 return None
             about = param.get("schema", {}).get("description") or param.get("description", "")
             return f"{name} is not valid: {about}"
@@ -282,7 +311,7 @@ def _body_of(operations: Mapping[str, Operation]) -> type[AbstractRequestBodyVal
         """Decodes and judges a JSON body, once, and leaves it in the scope."""
 
         async def wrap_receive(self, receive: Any, *, scope: dict[str, Any]) -> Any:
-            operation = operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
+            operation = _operation_of(operations, scope)
             content = await _read(receive)
             if content or self._required:
                 value = decode(content)
@@ -292,6 +321,10 @@ def _body_of(operations: Mapping[str, Operation]) -> type[AbstractRequestBodyVal
             return receive, scope
 
     return Body
+
+
+def _operation_of(operations: Mapping[str, Operation], scope: dict[str, Any]) -> Operation:
+    return operations[scope["extensions"][ROUTING_CONTEXT]["operation_id"]]
 
 
 async def _read(receive: Any) -> bytes:
@@ -320,6 +353,9 @@ async def _show_error(request: ConnexionRequest, error: Exception) -> ConnexionR
             status, message = 400, detail
         case ProblemException(status=status) | HTTPException(status_code=status):
             message = _SAID.get(status, "The request is not valid.")
+        case BrokenEvent():
+            log.error("%s", error)
+            status, message = 500, INTERNAL_ERROR
         case _:
             log.error("%s %s failed", request.method, request.url.path, exc_info=error)
             status, message = 500, INTERNAL_ERROR

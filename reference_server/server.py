@@ -3,7 +3,6 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import tornado.web
@@ -21,7 +20,9 @@ from reference_server.engine import SocketHandler
 from reference_server.errors import StartError
 from reference_server.events import EventRouter
 from reference_server.handlers import event_handlers, rest_handlers
-from reference_server.origins import is_local
+from reference_server.loopback import is_loopback
+from reference_server.mocks import Mock, Mocks
+from reference_server.origins import LOCAL, Origins
 from reference_server.preferences import Preferring
 from reference_server.presence import Presence
 from reference_server.sockets import LARGEST_PAYLOAD, SocketServer
@@ -33,14 +34,6 @@ SOCKET_PATH = "/socket.io/"
 LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
 SLOWEST_BODY = 60.0  # seconds a client may take to send a body
 FAREWELL = 0.5  # seconds that sockets and requests get to come to their end when the server stops
-
-
-@dataclass(frozen=True, slots=True)
-class Mocks:
-    """Operations of the documents that have no handler and are answered from examples."""
-
-    rest: tuple[str, ...]
-    events: tuple[str, ...]
 
 
 class Server:
@@ -58,8 +51,10 @@ class Server:
         store: Store,
         *,
         mock: bool = False,
+        origins: Origins = LOCAL,
     ) -> None:
-        """`mock` lets requests choose their answers from the document (`preferences.py`).
+        """`mock` lets requests choose their answers from the document (`preferences.py`), pages of
+        `origins` may call.
 
         Raises StartError where contract and handlers do not fit together.
         """
@@ -67,25 +62,64 @@ class Server:
         self.users = users
         self.tokens = tokens
         self.clock: Clock = store.clock
+        self.origins = origins
         self._store = store
+        self._prefers = mock
         self._sockets = self.make_sockets()
-        router = self.make_router()
-        self.chat = Chat(users, store, router, Presence())
-        router.register(event_handlers(self.chat), self.chat)
-        around = [Preferring] if mock else []
-        application, mocked = rest.build(
-            contract, rest_handlers(self.chat), tokens, [*around, *self.around()]
-        )
-        self.mocks = Mocks(tuple(mocked), tuple(router.mocked))
+        self._router = self.make_router()
+        self.chat = Chat(users, store, self._router, Presence())
+        self._router.register(event_handlers(self.chat), self.chat)
+        application, mocked = self._application(contract)
+        self.mocks = Mocks(mocked, self._router.mocked)
         self._lifespan = Lifespan(application)
-        self._bridge = Bridge(self.wrapped(application), self.clock)
+        self._backend = _Backend(application)
+        self._bridge = Bridge(self.wrapped(self._backend), self.clock, headers_for=origins.headers)
         self._http: HTTPServer | None = None
         self.host = ""
         self.port = 0
 
+    def _application(self, contract: Contract) -> tuple[Any, tuple[Mock, ...]]:
+        return rest.build(
+            contract,
+            rest_handlers(self.chat),
+            self.tokens,
+            [*([Preferring] if self._prefers else []), *self.around()],
+            origins=self.origins,
+            people=self.people,
+        )
+
+    def people(self, host: str) -> list[dict[str, str]]:
+        """The users as pages see them, for a request with this `Host` header.
+
+        Each has a token as long as only this machine reaches the server, and the request was meant
+        for it: a page elsewhere whose name was made to lead here gets none.
+        """
+        name = host.rpartition(":")[0] or host if not host.endswith("]") else host
+        local = is_loopback(self.host) and is_loopback(name)
+        return [
+            {"_id": user.id, "userId": user.public_id, "name": user.name}
+            | ({"token": self.tokens.mint(user)} if local else {})
+            for user in self.users
+        ]
+
+    async def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on; connections stay open, and what is kept is kept.
+
+        Raises StartError where it does not fit the handlers, and then all is as before.
+        """
+        application, mocked = self._application(contract)
+        mocks = Mocks(mocked, self._router.mocks_for(contract))
+        lifespan = Lifespan(application)
+        await lifespan.start()
+        before, self._lifespan = self._lifespan, lifespan
+        self._backend.application = application
+        self._router.adopt(contract, mocks.events)
+        self.contract, self.mocks = contract, mocks
+        await before.stop()
+
     def make_sockets(self) -> SocketServer:
         """What speaks Socket.IO."""
-        return SocketServer(allowed_origin=is_local)
+        return SocketServer(allowed_origin=self.origins.allow)
 
     def make_router(self) -> EventRouter:
         """What brings events to their handlers and to users."""
@@ -143,6 +177,16 @@ class Server:
         await self._lifespan.stop()
         await self._store.close()
         self._http = None
+
+
+class _Backend:
+    """The application of the contract that is in force."""
+
+    def __init__(self, application: Application) -> None:
+        self.application = application
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        await self.application(scope, receive, send)
 
 
 def server_class(*, control: bool) -> type[Server]:

@@ -63,7 +63,7 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
             async_mode="tornado",
             async_handlers=False,
             cors_allowed_origins=allowed_origin,
-            cors_credentials=False,
+            cors_credentials=True,
             max_http_buffer_size=LARGEST_PAYLOAD,
             ping_interval=ping_interval,
             ping_timeout=ping_timeout,

@@ -94,7 +94,7 @@ class Store:
     def __init__(self, database: Any, clock: Clock, client: Any = None) -> None:
         """`database` is an AsyncDatabase of pymongo or an EmbeddedDatabase."""
         self.clock = clock
-        self._database = database
+        self.database = database
         self._messages = database["messages"]
         self._conversations = database["conversations"]
         self._settings = database["settings"]
@@ -227,13 +227,13 @@ class Store:
     def kept(self) -> Kept:
         """A copy of all that is kept. Raises Conflict for what a MongoDB server keeps."""
         self._require_own()
-        return {name: self._database[name].documents() for name in _COLLECTIONS}
+        return {name: self.database[name].documents() for name in _COLLECTIONS}
 
     def put(self, kept: Kept) -> None:
         """Keep this, as `kept` gave it, and nothing else. Raises Conflict as `kept` does."""
         self._require_own()
         for name in _COLLECTIONS:
-            self._database[name].put(kept.get(name, ()))
+            self.database[name].put(kept.get(name, ()))
         self._opened.clear()
 
     def _require_own(self) -> None:

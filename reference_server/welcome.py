@@ -59,8 +59,10 @@ def show(server: Server, console: Console | None = None) -> None:
     for name, path in server.pages.items():
         _line(console, f"  {name:<7} {server.url}{path}")
     console.print()
-    for operation in (*server.mocks.rest, *server.mocks.events):
-        _line(console, f"  {operation} has no handler and is answered from its example.")
+    for mock in server.mocks:
+        _line(console, f"  Mock    {mock}")
+    if any(server.mocks):
+        console.print()
     console.print(_table(server))
     # Tokens stand in lines of their own: a table would cut them to the terminal's width.
     console.print("\n[bold]Tokens[/], valid for 30 days")

@@ -7,13 +7,17 @@ R2C_REQUIRE_TOOLS=1, which `.ci/run` sets, a missing tool is a failure.
 import importlib.util
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 TESTS = Path(__file__).parent
-SLOW = tuple(f"{folder}/" for folder in ("clients", "conformance/fuzzing", "examples", "mutants"))
+SLOW = tuple(
+    f"{folder}/"
+    for folder in ("clients", "conformance/fuzzing", "examples", "mutants", "typescript")
+)
 """Folders whose tests are all marked slow."""
 
 
@@ -47,6 +51,7 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "linters": lambda: _node_packages(TESTS / "documents" / "linters"),
     "socket.io": lambda: _node_packages(TESTS / "clients"),
     "socket.io-client": lambda: _node_packages(TESTS / "clients"),
+    "typescript": lambda: _node_packages(TESTS / "typescript"),
     "express": lambda: _node_packages(TESTS.parent / "examples" / "express"),
     "chromium": _browser,
     "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
@@ -78,3 +83,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
             pytest.fail(f"{tool}: {missing}", pytrace=False)
         elif missing:
             pytest.skip(f"{tool}: {missing}")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    """Chromium without a window, driven by Playwright; for tests that are marked as needing it.
+
+    As long as it is there, an event loop runs in the thread of the tests, and asyncio.run does not.
+    """
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        options = ["--no-sandbox", "--host-resolver-rules=MAP *.example 127.0.0.1"]
+        started = playwright.chromium.launch(executable_path=chromium(), args=options)
+        yield started
+        started.close()

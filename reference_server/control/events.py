@@ -21,6 +21,7 @@ from reference_server.control.sockets import ControlledEngine, ControlledSockets
 from reference_server.control.traffic import Traffic, kept_payload, show_user
 from reference_server.control.verdicts import Verdicts, short
 from reference_server.events import EventRouter, Handler, Json
+from reference_server.mocks import Mock
 from reference_server.tokens import Tokens
 from reference_server.users import Directory, User
 
@@ -67,6 +68,12 @@ class ControlledEvents(EventRouter):
         sockets.broken = self._broken
         engine: ControlledEngine = sockets.eio
         engine.refused = self._not_understood
+
+    def adopt(self, contract: Contract, mocks: tuple[Mock, ...]) -> None:
+        """Go by this contract, with its `mocks_for`, from now on."""
+        self._receivers.clear()
+        self._verdicts.adopt(contract)
+        super().adopt(contract, mocks)
 
     # Devices
 

@@ -58,6 +58,10 @@ class Faults:
         self._armed: dict[str, Fault] = {}
         self._made = 0
 
+    def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on."""
+        self._contract = contract
+
     def __iter__(self) -> Iterator[Fault]:
         return iter(list(self._armed.values()))
 

@@ -1,6 +1,7 @@
 """The control interface as an application: its document, and a handler for each operation."""
 
-from collections.abc import Callable, Mapping
+import functools
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,7 @@ from reference_server.control.stream import Stream, last_known
 from reference_server.control.traffic import Traffic
 from reference_server.control.verbs import Verbs, show_clock, show_fault
 from reference_server.errors import Invalid, NotFound
-from reference_server.origins import CrossOrigin
+from reference_server.origins import CrossOrigin, Origins
 from reference_server.rest import (
     Answer,
     Call,
@@ -46,7 +47,7 @@ class Interface:
         self._chat = chat
         self._events = events
 
-    def application(self, own_host: str, allowed_origin: Callable[[str], bool]) -> Application:
+    def application(self, own_host: str, origins: Origins) -> Application:
         """It as an ASGI application, behind its guard."""
         described = load_rest(DOCUMENT, [reading.SCHEMA])
         endpoints: dict[str, Endpoint] = {
@@ -61,9 +62,14 @@ class Interface:
             described.document,
             described.operations,
             endpoints,
-            [CrossOrigin, ExceptionMiddleware, Routing, RequestValidationMiddleware],
+            [
+                functools.partial(CrossOrigin, origins=origins),
+                ExceptionMiddleware,
+                Routing,
+                RequestValidationMiddleware,
+            ],
         )
-        return Guard(built, own_host, allowed_origin)
+        return Guard(built, own_host, origins.allow)
 
     async def close(self) -> None:
         """End what runs and whoever listens."""

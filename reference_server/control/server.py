@@ -17,7 +17,7 @@ from reference_server.control.traffic import Traffic
 from reference_server.control.verbs import Verbs
 from reference_server.control.verdicts import Refused, Verdicts, short
 from reference_server.events import EventRouter
-from reference_server.origins import is_local
+from reference_server.origins import LOCAL, Origins
 from reference_server.server import Server
 from reference_server.sockets import SocketServer
 from reference_server.store import Store
@@ -36,6 +36,7 @@ class ControlledServer(Server):
         store: Store,
         *,
         mock: bool = False,
+        origins: Origins = LOCAL,
     ) -> None:
         """Tokens and store have to read the same clock. Raises StartError as `Server` does."""
         if tokens.clock is not store.clock:
@@ -44,12 +45,12 @@ class ControlledServer(Server):
         self._traffic = Traffic(contract)
         self._verdicts = Verdicts(contract)
         self._interference = Interference(self._faults, self._traffic)
-        super().__init__(contract, users, tokens, store, mock=mock)
+        super().__init__(contract, users, tokens, store, mock=mock, origins=origins)
         self._bridge.too_large = self._note_too_large
 
     def make_sockets(self) -> SocketServer:
         """What speaks Socket.IO."""
-        self._controlled_sockets = ControlledSockets(allowed_origin=is_local)
+        self._controlled_sockets = ControlledSockets(allowed_origin=self.origins.allow)
         return self._controlled_sockets
 
     def make_router(self) -> EventRouter:
@@ -72,7 +73,7 @@ class ControlledServer(Server):
     def wrapped(self, application: Application) -> Application:
         """What answers every HTTP request outside Socket.IO."""
         watched = Watching(application, self._traffic, self._verdicts)
-        verbs = Verbs(
+        self._verbs = Verbs(
             self.contract,
             self.chat,
             self.tokens,
@@ -82,8 +83,14 @@ class ControlledServer(Server):
             self._traffic,
             watched,
         )
-        self._interface = Interface(verbs, self.chat, self._events, self._traffic)
+        self._interface = Interface(self._verbs, self.chat, self._events, self._traffic)
         return Fork(watched, self._control_application)
+
+    async def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on; what control has begun goes on."""
+        await super().adopt(contract)
+        for part in (self._faults, self._traffic, self._verdicts, self._verbs):
+            part.adopt(contract)
 
     @property
     def pages(self) -> Mapping[str, str]:
@@ -96,7 +103,7 @@ class ControlledServer(Server):
         await super().stop()
 
     def _control_application(self) -> Application:
-        return self._interface.application(self.host, is_local)
+        return self._interface.application(self.host, LOCAL)
 
     def _note_too_large(self, scope: dict[str, Any], message: str) -> None:
         method, path = scope["method"], short(scope["path"])

@@ -82,6 +82,10 @@ class Traffic:
         self._listeners: set[Listener] = set()
         self._made = 0
 
+    def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on."""
+        self._contract = contract
+
     def note(
         self,
         kind: Kind,

@@ -82,6 +82,10 @@ class Verbs:
         self._traffic.note("control", verb, user, {"arguments": kept_payload(arguments)})
         return done
 
+    def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on."""
+        self._contract = contract
+
     # Users
 
     async def connect(self, arguments: Json) -> Json:

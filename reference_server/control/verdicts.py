@@ -66,6 +66,10 @@ class Verdicts:
     """Judges what was refused. What was taken is right."""
 
     def __init__(self, contract: Contract) -> None:
+        self.adopt(contract)
+
+    def adopt(self, contract: Contract) -> None:
+        """Go by another contract from now on."""
         self._contract = contract
         self._roots = {operation.path.split("/")[1] for operation in contract.operations.values()}
 

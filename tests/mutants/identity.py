@@ -78,9 +78,9 @@ def bodies_are_judged_before_credentials(patch: Patch) -> None:
     """Validation runs before authentication: a bad body with a bad token is answered 400."""
     contracts = []
 
-    def build(contract, handlers, tokens, around=()):
+    def build(contract, *arguments, **options):
         contracts.append(contract)
-        return original(contract, handlers, tokens, around)
+        return original(contract, *arguments, **options)
 
     original = patch(rest, build)
 

@@ -123,7 +123,7 @@ class Patch:
         """Let a coroutine stand around every HTTP request outside Socket.IO."""
         Bridge = server.Bridge
 
-        def bridge(application: Any, *options: Any) -> Any:
+        def bridge(application: Any, *arguments: Any, **options: Any) -> Any:
             async def wrapped(scope: dict[str, Any], receive: Any, send: Any) -> None:
                 if scope["type"] != "http":
                     await application(scope, receive, send)
@@ -133,7 +133,7 @@ class Patch:
                 answer = await around(request, lambda request: _proceed(application, request))
                 await _respond(send, answer)
 
-            return Bridge(wrapped, *options)
+            return Bridge(wrapped, *arguments, **options)
 
         self(server, bridge, "Bridge")
 

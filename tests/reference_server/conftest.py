@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import websocket
 
 from reference_server import RunningServer, running
 from reference_server.users import User
+from tests.reference_server.command import Start, starting
 
 PATIENCE = 10.0
 """Seconds after which an answer counts as missing."""
@@ -26,6 +28,13 @@ def server() -> Iterator[RunningServer]:
 def people(server: RunningServer) -> list[User]:
     """The seeded users: the first three are friends, the last one is a stranger to them."""
     return list(server.users)
+
+
+@pytest.fixture
+def start(tmp_path: Path) -> Iterator[Start]:
+    """Start the command; returns the process and what it announces once it listens."""
+    with starting(tmp_path) as begin:
+        yield begin
 
 
 Rest = Callable[..., requests.Response]

@@ -6,9 +6,8 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,57 +15,10 @@ import jwt
 import pytest
 import requests
 
-from reference_server.cli import DEVELOPMENT_SECRET, is_loopback, parse, secret_of
+from reference_server.cli import DEVELOPMENT_SECRET, main, parse, secret_of
 from reference_server.errors import StartError
-
-START_PATIENCE = 20.0  # seconds
-COMMAND = [sys.executable, "-m", "reference_server"]
-ROOT = Path(__file__).parents[2]
-
-Start = Callable[..., "subprocess.Popen[str]"]
-
-
-def environment(**more: str) -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "60", **more}
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[..., Any]]:
-    """Start the command; returns the process and what it announces once it listens."""
-    processes: list[subprocess.Popen[str]] = []
-
-    def begin(*arguments: str, **variables: str) -> tuple[subprocess.Popen[str], Any]:
-        announced = tmp_path / "announced.json"
-        process = subprocess.Popen(
-            [*COMMAND, "--port", "0", "--announce", str(announced), *arguments],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=environment(**variables),
-        )
-        processes.append(process)
-        deadline = time.monotonic() + START_PATIENCE
-        while not announced.exists():
-            assert process.poll() is None, process.communicate()[1]
-            assert time.monotonic() < deadline, "the server does not listen"
-            time.sleep(0.01)
-        return process, json.loads(announced.read_text())
-
-    yield begin
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-            process.communicate()
-
-
-def run(*arguments: str, **variables: str) -> "subprocess.CompletedProcess[str]":
-    return subprocess.run(
-        [*COMMAND, *arguments],
-        capture_output=True,
-        text=True,
-        timeout=START_PATIENCE,
-        env=environment(**variables),
-    )
+from reference_server.loopback import is_loopback
+from tests.reference_server.command import ROOT, START_PATIENCE, run_command
 
 
 def test_it_announces_what_a_program_needs(start: Any) -> None:
@@ -132,8 +84,15 @@ def processor_time() -> float:
 
 def test_the_help_is_there_within_a_third_of_a_second() -> None:
     before = processor_time()
-    assert run("--help").returncode == 0
+    assert run_command("--help").returncode == 0
     assert processor_time() - before < 0.3
+
+
+@pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="needs /proc")
+def test_it_listens_within_a_second(start: Any) -> None:
+    process, _ = start()
+    used = Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[11:13]
+    assert sum(map(int, used)) / os.sysconf("SC_CLK_TCK") < 1
 
 
 def test_it_starts_and_ends_within_a_second_or_so(start: Any) -> None:
@@ -170,11 +129,37 @@ def wrong(tmp_path: Path) -> Iterator[tuple[list[str], str]]:
 
 def test_whatever_is_wrong_is_one_sentence_and_status_2(tmp_path: Path) -> None:
     for arguments, part in wrong(tmp_path):
-        ended = run(*arguments)
+        ended = run_command(*arguments)
         assert ended.returncode == 2, arguments
         assert part in ended.stderr
         assert ended.stderr.startswith("r2c-server: ")
         assert ended.stderr.count("\n") == 1, ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "part"),
+    [
+        (["--allow-origin", "app.example"], "is no origin"),
+        (["--openapi", "none.yaml"], "none.yaml: No such file"),
+        (["--asyncapi", str(ROOT / "openapi" / "openapi.yaml")], "needs the field asyncapi"),
+        (["--state", "s.json", "--store", "mongodb://127.0.0.1/x"], "kept in memory"),
+        (["types"], "--out"),
+        (["types", "--out", "x", "--openapi", "none.yaml"], "none.yaml: No such file"),
+        (["types", "--out", str(Path(__file__) / "x")], "Cannot write to"),
+    ],
+)
+def test_what_is_wrong_before_a_start_is_one_sentence_and_status_2_too(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], part: str
+) -> None:
+    try:
+        status = main(arguments)
+    except SystemExit as ended:
+        status = ended.code  # type: ignore[assignment]
+    told = capsys.readouterr().err
+    assert status == 2
+    assert told.startswith("r2c-server: ")
+    assert part in told
+    assert told.count("\n") == 1
 
 
 def test_a_terminal_that_knows_ascii_alone_is_no_error(start: Any, tmp_path: Path) -> None:

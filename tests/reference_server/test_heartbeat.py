@@ -12,7 +12,7 @@ import websocket
 from tornado.httpserver import HTTPServer
 from tornado.netutil import bind_sockets
 
-from reference_server.origins import is_local
+from reference_server.origins import Origins
 from reference_server.server import socket_application
 from reference_server.sockets import SocketServer
 
@@ -29,7 +29,7 @@ def address() -> Iterator[str]:
 
     async def serve() -> None:
         sockets = SocketServer(
-            allowed_origin=is_local, ping_interval=INTERVAL, ping_timeout=TIMEOUT
+            allowed_origin=Origins().allow, ping_interval=INTERVAL, ping_timeout=TIMEOUT
         )
         server = HTTPServer(socket_application(sockets.eio))
         listening = bind_sockets(0, "127.0.0.1")

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from reference_server.origins import is_local
+from reference_server.origins import Origins
 from reference_server.sockets import SocketServer
 from reference_server.users import User
 
@@ -113,7 +113,7 @@ def test_a_client_that_says_goodbye_to_the_namespace_hears_no_more(
 
 def test_a_client_that_connects_to_no_namespace_is_closed_after_a_while() -> None:
     async def scenario() -> None:
-        server = SocketServer(allowed_origin=is_local, connect_patience=0.01)
+        server = SocketServer(allowed_origin=Origins().allow, connect_patience=0.01)
         disconnected: list[str] = []
 
         async def disconnect(sid: str) -> None:

@@ -10,7 +10,7 @@ from rich.console import Console
 
 from reference_server import RunningServer, welcome
 from reference_server.errors import StartError
-from reference_server.server import Mocks
+from reference_server.mocks import Mock, Mocks
 
 
 def shown(server: Any, width: int) -> str:
@@ -35,13 +35,16 @@ def test_mocked_operations_are_named(server: RunningServer) -> None:
         url=real.url,
         users=real.users,
         tokens=real.tokens,
-        mocks=Mocks(("readProfile",), ("onPoke",)),
+        mocks=Mocks(
+            (Mock("readProfile", "GET /api/profile", "its example"),),
+            (Mock("onPoke", "poke", "made-up data"),),
+        ),
         pages=real.pages,
     )
     text = shown(mocked, 80)
-    assert "readProfile has no handler" in text
-    assert "onPoke has no handler" in text
-    assert "no handler" not in shown(real, 80)
+    assert "GET /api/profile (readProfile), answered with its example\n" in text
+    assert "poke (onPoke), answered with made-up data\n" in text
+    assert "Mock" not in shown(real, 80)
 
 
 def test_only_its_owner_may_read_the_announcement(server: RunningServer, tmp_path: Path) -> None:

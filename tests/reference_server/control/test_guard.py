@@ -7,11 +7,11 @@ import requests
 
 from reference_server import RunningServer
 from reference_server.control.guard import Guard
-from reference_server.origins import is_local
+from reference_server.origins import LOCAL
 
 
 def verdict(method: str = "POST", own_host: str = "127.0.0.1", **headers: str) -> str | None:
-    guard = Guard(None, own_host, is_local)  # type: ignore[arg-type]
+    guard = Guard(None, own_host, LOCAL.allow)  # type: ignore[arg-type]
     given = {"host": "127.0.0.1:5000", **headers}
     lines = [(name.replace("_", "-").encode(), value.encode()) for name, value in given.items()]
     return guard.refusal({"method": method, "headers": lines})
