@@ -21,22 +21,24 @@ from conformance.backend.processes import (
     shell_process,
 )
 from conformance.backend.target import Target, TargetError
+from conformance.company import Company
 from conformance.evidence.journal import Journal, NdjsonFile, Note
 from conformance.evidence.redaction import Redactor
-from conformance.fuzzing import Tally, fuzz
+from conformance.fuzzing import Tally
 from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
 from conformance.reports.report import Report
 from conformance.scenarios import FOLDER
 from conformance.stage.collecting import collected
-from conformance.stage.programme import Programme
-from conformance.stage.troupes import troupes
+from conformance.stage.programme import Programme, relevant
 from conformance.stage.watch import Backend, Unusable, spent
 from conformance.stage.world import World
 from contract import Contract, Requirement
 
 FIRST_PACE_PATIENCE = 1.0
 """Deadlines until the latency is measured are the ordinary ones."""
+ENOUGH = 10
+"""Scenarios from which on the start of another process takes less time than it saves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ class Plan:
     """Ids of the requirements to judge; None for all."""
     patience: float = FIRST_PACE_PATIENCE
     """Factor for all deadlines."""
+    processes: int = 1
+    """In how many processes to play, where the target has users for as many troupes."""
 
 
 def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Report:
@@ -199,14 +203,14 @@ def _judge(
         contract=plan.contract.version,
         latency_ms=round(world.pace.median * 1000, 2),
     )
-    parts = [world.part(users) for users in troupes(world.target)]
-    for part in parts:
-        stack.callback(part.close)
+    scenarios = relevant(collected(FOLDER), world.ledger)
+    company = Company(world, plan.processes if len(scenarios) >= ENOUGH else 1)
+    stack.callback(company.close)
     late = f"the {seconds:.0f} s of the profile {plan.profile.name} were over"
-    programme = Programme(parts, backend, lambda: late if over() else None)
-    stopped = programme.play(collected(FOLDER))
+    programme = Programme(company.troupes, backend, lambda: late if over() else None)
+    stopped = programme.play(scenarios)
     if stopped is None:
-        tally.add(fuzz(world, plan.profile, backend.lives))
+        tally.add(company.fuzz(plan.profile, backend))
         backend.lives()
     return stopped or backend.gone
 

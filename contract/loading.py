@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from contract.documents import Document, read_documents
 from contract.events import Event, read_events
@@ -31,6 +32,11 @@ class Contract:
     operations: Mapping[str, Operation] = field(repr=False)
     events: Mapping[str, Event] = field(repr=False)
     requirements: Mapping[str, Requirement] = field(repr=False)
+    origin: tuple[tuple[Path, ...], Path | None, Path | None] = field(repr=False, compare=False)
+    """What `load` was given: another process reads the same contract from it."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return load, self.origin
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,4 +88,5 @@ def load(
         requirements=read_requirements(
             Document(rest.file, rest_root), Document(events.file, events_root)
         ),
+        origin=(tuple(overlays), openapi, asyncapi),
     )

@@ -37,7 +37,7 @@ class TokenMint:
     """Makes tokens in the way the target file says."""
 
     def __init__(self, target: Target) -> None:
-        self._target = target
+        self.target = target
         self._valid: dict[str, str] = {}
 
     def valid(self, user: User) -> str:
@@ -51,7 +51,7 @@ class TokenMint:
 
     def nobody(self, user: User) -> str:
         """A valid token for a user like this one who does not exist. Raises NoToken."""
-        if not self._target.auth.secret and not self._target.auth.token_command:
+        if not self.target.auth.secret and not self.target.auth.token_command:
             raise NoToken("a token of an unknown user needs [auth] secret or token_command")
         return self._made(user)
 
@@ -97,13 +97,13 @@ class TokenMint:
         return ".".join(self._parts(user)[:2])
 
     def _made(self, user: User) -> str:
-        if self._target.auth.token_command:
-            return _run(self._target.auth.token_command, user, self._target.folder)
+        if self.target.auth.token_command:
+            return _run(self.target.auth.token_command, user, self.target.folder)
         now = time.time()
         return self._signed(user, iat=now - CLOCK_SKEW, exp=now + LIFETIME)
 
     def _signed(self, user: User, **times: float) -> str:
-        auth = self._target.auth
+        auth = self.target.auth
         if not auth.secret:
             raise NoToken("a token with times of its own needs [auth] secret")
         claims = {name: _filled(user, value) for name, value in auth.claims.items()}

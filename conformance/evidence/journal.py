@@ -35,6 +35,10 @@ class Journal:
             "kind": kind,
             **self._redact(data),
         }
+        self.pass_on(note)
+
+    def pass_on(self, note: Note) -> None:
+        """Takes a note of another journal, redacted there."""
         with self._lock:
             for listener in self._listeners:
                 listener(note)

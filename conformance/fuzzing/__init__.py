@@ -1,6 +1,7 @@
 """Schemathesis over both protocols: generated requests and payloads, judged by the contract."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.events import EventFuzzing
@@ -10,8 +11,9 @@ from conformance.fuzzing.rest import RestFuzzing, Tally
 from conformance.profiles import Profile
 from conformance.stage.world import World
 
-__all__ = ["Tally", "fuzz"]
+__all__ = ["Tally", "fuzz", "fuzz_events", "fuzz_requests"]
 
+WHAT = "requests and payloads from the documents"
 LISTENERS = 3
 """Users who listen while events are fuzzed."""
 
@@ -19,29 +21,45 @@ LISTENERS = 3
 def fuzz(world: World, profile: Profile, lives: Callable[[], bool]) -> Tally:
     """Fuzzes the REST operations, then the events, for `profile.fuzzing_s` seconds at most.
 
-    The first user of the target sends, the others are written to. Nobody may have blocked the
-    first, and nobody else may send as the first meanwhile. `lives` is asked when answers or
-    events stay away: whether the backend lives, or lives again; it reports a death itself.
-    Same contract, target and seed: same stimuli in the same order. Raises nothing on account of
-    the backend.
+    The first user of the world sends, the others are written to. Nobody may have blocked the first,
+    and nobody else may send as the first meanwhile. `lives` is asked when answers or events stay
+    away: whether the backend lives, or lives again; it reports a death itself.
+    Same contract, users and seed: same stimuli in the same order. Raises nothing on account of the
+    backend.
     """
-    sender, *others = world.actors
-    generator = Generator(world.contract)
-    rest = RestFuzzing(
-        sender, People(sender.user, tuple(actor.user for actor in others)), generator, lives
-    )
-    events = EventFuzzing(sender, others[:LISTENERS], generator, lives)
-    only = frozenset(relevant(world))
     total = Tally()
-    world.journal.note("fuzzing-started", what="requests and payloads from the documents")
-    jobs = ((rest.run, profile.examples), (events.run, profile.payloads))
-    for (run, examples), share in Budget(profile.fuzzing_s).shared(jobs):
-        tally = run(Plan(examples, world.seed, only), share.left)
-        total.add(tally)
-        world.journal.note(
-            "fuzzing-ended", cases=tally.cases, judged=tally.judged, complete=tally.complete
-        )
+    world.journal.note("fuzzing-started", what=WHAT)
+    jobs = (partial(job, world, profile, lives) for job in (fuzz_requests, fuzz_events))
+    for job, share in Budget(profile.fuzzing_s).shared(jobs):
+        total.add(job(share.left))
     return total
+
+
+def fuzz_requests(
+    world: World, profile: Profile, lives: Callable[[], bool], seconds: float
+) -> Tally:
+    """Fuzzes the REST operations alone; see `fuzz`."""
+    sender, *others = world.actors
+    people = People(sender.user, tuple(actor.user for actor in others))
+    fuzzing = RestFuzzing(sender, people, Generator(world.contract), lives)
+    return _noted(world, fuzzing.run, profile.examples, seconds)
+
+
+def fuzz_events(world: World, profile: Profile, lives: Callable[[], bool], seconds: float) -> Tally:
+    """Fuzzes the events alone; see `fuzz`."""
+    sender, *others = world.actors
+    fuzzing = EventFuzzing(sender, others[:LISTENERS], Generator(world.contract), lives)
+    return _noted(world, fuzzing.run, profile.payloads, seconds)
+
+
+def _noted(
+    world: World, run: Callable[[Plan, float], Tally], examples: int, seconds: float
+) -> Tally:
+    tally = run(Plan(examples, world.seed, frozenset(relevant(world))), seconds)
+    world.journal.note(
+        "fuzzing-ended", cases=tally.cases, judged=tally.judged, complete=tally.complete
+    )
+    return tally
 
 
 def relevant(world: World) -> Iterator[str]:

@@ -177,6 +177,20 @@ class Ledger:
         with self._lock:
             return tuple(id for id, entry in self._entries.items() if entry.status is None)
 
+    def take(self, outcomes: Iterable[Outcome]) -> None:
+        """Enters what another ledger holds, which was kept elsewhere in the same run."""
+        for outcome in outcomes:
+            for finding in outcome.findings:
+                self.fail(finding)
+            cases = outcome.cases - len(outcome.findings)
+            self._raise(outcome.requirement.id, outcome.status, outcome.reason, cases)
+
+    def said(self) -> tuple[Outcome, ...]:
+        """The outcomes of those requirements about which something was said."""
+        with self._lock:
+            entries = tuple(self._entries.values())
+            return tuple(self._outcome(entry) for entry in entries if entry.status is not None)
+
     def outcomes(self) -> tuple[Outcome, ...]:
         """The outcome of every requirement, in the order of the contract."""
         with self._lock:

@@ -8,10 +8,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 
+from conformance.judging.findings import Ledger
 from conformance.stage.collecting import Scenario
-from conformance.stage.performing import conclude, perform
+from conformance.stage.performing import Troupe
 from conformance.stage.watch import Backend
-from conformance.stage.world import World
 
 
 class Programme:
@@ -20,9 +20,9 @@ class Programme:
     """
 
     def __init__(
-        self, worlds: Sequence[World], backend: Backend, over: Callable[[], str | None]
+        self, troupes: Sequence[Troupe], backend: Backend, over: Callable[[], str | None]
     ) -> None:
-        self._worlds = worlds
+        self._troupes = troupes
         self._backend = backend
         self._over = over
         self._again: list[Scenario] = []
@@ -37,10 +37,9 @@ class Programme:
         Raises what the suite itself failed of, and KeyboardInterrupt; troupes may then still be
         playing, and what they find from then on counts for nothing once the ledger is closed.
         """
-        knows = self._worlds[0].ledger.knows
-        wanted = [one for one in scenarios if any(map(knows, one.requirements))]
-        self._worlds[0].journal.note("scenarios-collected", total=len(wanted))
-        first, *others = self._worlds
+        first, *others = self._troupes
+        wanted = relevant(scenarios, first.world.ledger)
+        first.world.journal.note("scenarios-collected", total=len(wanted))
         together = [one for one in wanted if others and not one.undisturbed]
         for scenario in wanted:
             if scenario not in together:
@@ -52,47 +51,48 @@ class Programme:
         return self.stop
 
     def _play_together(self, scenarios: Sequence[Scenario]) -> None:
-        count = len(self._worlds)
-        troupes = [
+        count = len(self._troupes)
+        threads = [
             # Daemons: a backend that answers nobody must not keep an interrupted run from ending.
             threading.Thread(
                 target=self._play_in_thread,
-                args=(world, scenarios[number::count]),
+                args=(troupe, scenarios[number::count]),
                 name=f"r2c troupe {number + 1}",
                 daemon=True,
             )
-            for number, world in enumerate(self._worlds)
+            for number, troupe in enumerate(self._troupes)
         ]
-        for troupe in troupes:
-            troupe.start()
-        for troupe in troupes:
-            troupe.join()
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
         if self._failure is not None:
             raise self._failure
 
-    def _play_in_thread(self, world: World, share: Sequence[Scenario]) -> None:
+    def _play_in_thread(self, troupe: Troupe, share: Sequence[Scenario]) -> None:
         try:
             for scenario in share:
-                self._play(world, scenario, alone=False)
+                self._play(troupe, scenario, alone=False)
         except BaseException as failure:
             with self._lock:
                 self._failure = self._failure or failure
                 self.stop = self.stop or "an error of this suite"
 
-    def _play(self, world: World, scenario: Scenario, *, alone: bool) -> None:
-        journal, backend = world.journal, self._backend
+    def _play(self, troupe: Troupe, scenario: Scenario, *, alone: bool) -> None:
+        world, backend = troupe.world, self._backend
+        journal = world.journal
         journal.note("scenario-started", name=scenario.sentence, requirements=scenario.requirements)
         reason, error, began = self.stop, None, time.monotonic()
         if reason is None:
             deaths = backend.deaths
-            performance = perform(scenario, world)
+            performance = troupe.perform(scenario)
             reason, error = performance.reason, performance.error
             lives = backend.lives(certain=alone)
             survived = backend.deaths == deaths
             with self._lock:
                 self.stop = self.stop or (self._over() if lives else backend.gone)
             if alone or survived or not lives:
-                conclude(performance, survived=survived, certain=alone)
+                performance.conclude(survived=survived, certain=alone)
             else:
                 self._again.append(scenario)
                 reason = "played again alone, since the backend died meanwhile"
@@ -103,3 +103,8 @@ class Programme:
         for id in scenario.requirements:
             world.ledger.took(id, share)
         journal.note("scenario-ended", name=scenario.sentence, reason=reason, error=error)
+
+
+def relevant(scenarios: Sequence[Scenario], ledger: Ledger) -> list[Scenario]:
+    """The scenarios that judge a requirement of the ledger."""
+    return [one for one in scenarios if any(map(ledger.knows, one.requirements))]

@@ -106,8 +106,9 @@ class Backend:
 
     def bury(self) -> None:
         """Enters a death that nothing has explained since."""
-        if self._unexplained is not None:
-            self._world.enter(*self._unexplained)
+        unexplained, self._unexplained = self._unexplained, None
+        if unexplained is not None:
+            self._world.enter(*unexplained)
 
     def _lives(self, certain: bool) -> bool:
         if self.gone is not None:

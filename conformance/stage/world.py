@@ -89,12 +89,26 @@ class World:
 
         Raises TargetError when a token command fails.
         """
-        mint = TokenMint(target)
+        pace = Pace(patience=patience)
+        return cls.with_tokens(contract, TokenMint(target), ledger, journal, redactor, pace, seed)
+
+    @classmethod
+    def with_tokens(
+        cls,
+        contract: Contract,
+        mint: TokenMint,
+        ledger: Ledger,
+        journal: Journal,
+        redactor: Redactor,
+        pace: Pace,
+        seed: int,
+    ) -> Self:
+        """The same with the tokens of a mint, which may have been made before."""
+        target = mint.target
         if target.auth.secret:
             redactor.register("SECRET", target.auth.secret)
         for user in target.users:
             redactor.register(name_of_token(user.name), mint.valid(user))
-        pace = Pace(patience=patience)
         return cls(contract, target, mint, ledger, journal, redactor, pace, seed)
 
     def slow_down_to(self, pace: Pace) -> None:
@@ -168,18 +182,23 @@ class World:
         """Notes something that was done to the backend, for reproducers and crash reports."""
         if step.at is None:
             step = replace(step, at=time.time())
+        self.remember(step)
         with self._lock:
-            if step.exchange is not None:
-                self._reachable = step.exchange.error != NOBODY_LISTENS
-            if self._reachable:
-                # What comes after a death must not crowd out what came before it.
-                self.last_steps.append(step)
             listeners = list(self._listeners)
         if step.exchange is None:
             # An exchange has a note of its own, with what came of it.
             self.journal.note(step.kind, actor=step.actor, what=step.line())
         for listener in listeners:
             listener(step)
+
+    def remember(self, step: Step) -> None:
+        """Keeps a step among the last ones, which are named when the backend dies."""
+        with self._lock:
+            if step.exchange is not None:
+                self._reachable = step.exchange.error != NOBODY_LISTENS
+            if self._reachable:
+                # What comes after a death must not crowd out what came before it.
+                self.last_steps.append(step)
 
     def call(
         self,

@@ -11,7 +11,7 @@ from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger, Outcome, Status
 from conformance.scenarios import FOLDER
 from conformance.stage.collecting import collected
-from conformance.stage.performing import DIED
+from conformance.stage.performing import DIED, LocalTroupe
 from conformance.stage.programme import Programme
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
@@ -94,7 +94,9 @@ def run(world, tmp_path):
         # A name of its own: Python remembers the modules it has imported.
         file = tmp_path / f"test_{tmp_path.name}.py"
         file.write_text(HEAD + textwrap.dedent(source))
-        programme = Programme(parts or [world], backend or Immortal(), over)
+        programme = Programme(
+            [LocalTroupe(each) for each in parts or [world]], backend or Immortal(), over
+        )
         programme.play(collected(tmp_path))
         return {outcome.requirement.id: outcome for outcome in world.ledger.outcomes()}
 
