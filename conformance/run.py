@@ -37,6 +37,7 @@ from contract import Contract, Requirement
 
 FIRST_PACE_PATIENCE = 1.0
 """Deadlines until the latency is measured are the ordinary ones."""
+BASELINE_SEED = 1
 ENOUGH = 10
 """Scenarios from which on the start of another process takes less time than it saves."""
 
@@ -148,9 +149,13 @@ def selected(plan: Plan) -> dict[str, Requirement]:
     return {id: known[id] for id in known if plan.only is None or id in plan.only}
 
 
-def new_seed() -> int:
-    """A seed for a run that was not given one; small enough to type again."""
-    return secrets.randbelow(1_000_000)
+def chosen_seed(given: int | None, *, baseline: bool) -> int:
+    """The seed of a run: the given one; with a baseline always the same, since what fails must not
+    depend on chance; else a new one that is small enough to type again.
+    """
+    if given is not None:
+        return given
+    return BASELINE_SEED if baseline else secrets.randbelow(1_000_000)
 
 
 def _backend(

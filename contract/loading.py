@@ -35,6 +35,19 @@ class Contract:
     origin: tuple[tuple[Path, ...], Path | None, Path | None] = field(repr=False, compare=False)
     """What `load` was given: another process reads the same contract from it."""
 
+    def ids(self, *names: str) -> frozenset[str]:
+        """The ids of the requirements that are named: by id, or by group for all of its own.
+
+        Raises KeyError with the first name that is neither.
+        """
+        found: set[str] = set()
+        for name in names:
+            ids = {id for id, each in self.requirements.items() if name in (id, each.group)}
+            if not ids:
+                raise KeyError(name)
+            found |= ids
+        return frozenset(found)
+
     def __reduce__(self) -> tuple[Any, ...]:
         return load, self.origin
 

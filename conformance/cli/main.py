@@ -1,11 +1,10 @@
 """The command `r2c-verify`: arguments in, exit status out."""
 
 import argparse
-import errno
 import io
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
@@ -17,14 +16,12 @@ if TYPE_CHECKING:
     # Imported where they are used: `--help` must not wait for libraries it does not need.
     from conformance.backend.target import Target
     from conformance.judging.baseline import Baseline
-    from conformance.reports.report import Report
     from contract import Contract
 
 USAGE_ERROR = 2
 INCOMPLETE = 3
 SUITE_ERROR = 4
 DEFAULT_TARGET = Path("target.toml")
-BASELINE_SEED = 1
 COMMANDS = {
     "requirements": "catalogue",
     "explain": "catalogue",
@@ -208,14 +205,14 @@ def _verify(arguments: argparse.Namespace) -> int:
     from conformance.profiles import PROFILES
     from conformance.reports.files import Unwritten
     from conformance.reports.terminal import LiveProgress
-    from conformance.run import Plan, new_seed, verify
+    from conformance.run import Plan, chosen_seed, verify
 
     plan = Plan(
         contract=contract,
         target=target,
         profile=PROFILES[arguments.profile],
         folder=folder,
-        seed=_chosen_seed(arguments, new_seed),
+        seed=chosen_seed(arguments.seed, baseline=arguments.baseline is not None),
         strict=arguments.strict,
         only=only,
     )
@@ -241,7 +238,7 @@ def _verify(arguments: argparse.Namespace) -> int:
             except OSError as error:
                 unwritten = (*unwritten, Unwritten(arguments.baseline, error))
         elif arguments.baseline is not None:
-            report = _with_baseline(report, baseline, known)
+            report = report.against(baseline, known)
         unwritten = (*unwritten, *reporting.publish(report, contract))
     reporting.annotations(report)
     complain(unwritten)
@@ -250,13 +247,6 @@ def _verify(arguments: argparse.Namespace) -> int:
             f"{arguments.baseline} holds what fails now; give each entry its reason.", markup=False
         )
     return report.exit_status
-
-
-def _chosen_seed(arguments: argparse.Namespace, new_seed: Callable[[], int]) -> int:
-    """The given seed. With a baseline always the same one: what fails must not depend on chance."""
-    if arguments.seed is not None:
-        return int(arguments.seed)
-    return BASELINE_SEED if arguments.baseline is not None else new_seed()
 
 
 def _unwritable(error: OSError, folder: Path) -> str:
@@ -293,6 +283,7 @@ def _target(arguments: argparse.Namespace) -> "Target | None":
 
 def _baseline(arguments: argparse.Namespace) -> "Baseline":
     from conformance.judging.baseline import Baseline, BaselineError
+    from conformance.reports.folder import check_writable
 
     if arguments.baseline is None:
         if arguments.update_baseline:
@@ -301,7 +292,7 @@ def _baseline(arguments: argparse.Namespace) -> "Baseline":
     if arguments.update_baseline:
         fresh = not arguments.baseline.exists()
         try:
-            _check_writable(arguments.baseline)
+            check_writable(arguments.baseline)
         except OSError as error:
             raise Wrong(_unwritable(error, arguments.baseline)) from None
         if fresh:
@@ -312,56 +303,23 @@ def _baseline(arguments: argparse.Namespace) -> "Baseline":
         raise Wrong(str(error)) from None
 
 
-def _with_baseline(report: "Report", baseline: "Baseline", known: frozenset[str]) -> "Report":
-    from dataclasses import replace
-    from datetime import date
-
-    outcomes, stale = baseline.apply(
-        report.outcomes, judged=report.judged, known=known, today=date.today()
-    )
-    return replace(report, outcomes=outcomes, stale=stale, baseline=baseline)
-
-
 def _selection(only: tuple[str, ...] | None, contract: "Contract") -> frozenset[str] | None:
     """The ids that `--only` names, groups spelt out."""
     if only is None:
         return None
-    chosen: set[str] = set()
-    for name in only:
-        ids = {id for id in contract.requirements if name in (id, id.partition("-")[0])}
-        if not ids:
-            raise Wrong(
-                f"--only: {name} is neither a requirement nor a group; "
-                "`r2c-verify requirements` lists them."
-            )
-        chosen |= ids
-    return frozenset(chosen)
+    try:
+        return contract.ids(*only)
+    except KeyError as unknown:
+        raise Wrong(
+            f"--only: {unknown.args[0]} is neither a requirement nor a group; "
+            "`r2c-verify requirements` lists them."
+        ) from None
 
 
 def _folder(folder: Path) -> Path:
-    """The folder for the reports, without those of an earlier run: they must not pass for this
-    one's if it is killed.
-    """
-    from conformance.reports.files import FILES
+    from conformance.reports.folder import cleared
 
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name in ("events.ndjson", "backend.log", "reference-server.log", *FILES):
-            _check_writable(folder / name)
-            (folder / name).unlink(missing_ok=True)
-        for script in folder.glob("repeat-*.js"):
-            script.unlink()
+        return cleared(folder)
     except OSError as error:
         raise Wrong(f"--report-dir: {_unwritable(error, folder)}") from None
-    return folder
-
-
-def _check_writable(file: Path) -> None:
-    """Raises OSError where a file cannot be written; leaves it as it was."""
-    fresh = not file.exists()
-    if not fresh and not file.is_file() and not file.is_dir():
-        raise OSError(errno.EINVAL, "Not a regular file", str(file))  # a FIFO would be waited for
-    with file.open("ab"):
-        pass
-    if fresh:
-        file.unlink()

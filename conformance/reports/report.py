@@ -2,9 +2,10 @@
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
 
+from conformance.evidence.printable import printable
 from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import (
     Finding,
@@ -60,6 +61,15 @@ class Report:
     """What was known before the run; None where no baseline was given."""
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What judges each requirement, in sentences."""
+
+    def against(self, baseline: Baseline, known: frozenset[str]) -> "Report":
+        """The same run, its findings compared with the accepted ones; `known` are the ids of all
+        requirements there are.
+        """
+        outcomes, stale = baseline.apply(
+            self.outcomes, judged=self.judged, known=known, today=date.today()
+        )
+        return replace(self, outcomes=outcomes, stale=stale, baseline=baseline)
 
     @property
     def verdict(self) -> Verdict:
@@ -120,6 +130,11 @@ class Report:
         """Whether a finding that no baseline accepts counts against the backend."""
         return finding.level in counted(self.strict)
 
+    def __str__(self) -> str:
+        """Verdict, counts, and the findings that count against the backend."""
+        failures = (described(outcome, finding) for outcome, finding in self.failures)
+        return "\n\n".join((f"{self.verdict.value}: {self.in_words}", *failures))
+
     def _findings(self) -> Iterator[tuple[Outcome, Finding]]:
         for outcome in self.outcomes:
             for finding in outcome.findings:
@@ -176,3 +191,14 @@ class Report:
             if count:
                 parts.append(f"{count} {one if count == 1 else more}")
         return ", ".join(parts)
+
+
+def described(outcome: Outcome, finding: Finding) -> str:
+    """A finding in some lines: what, expected, observed, and how to repeat it."""
+    lines = (
+        f"{finding.requirement} {finding.summary} ({finding.level}, {outcome.requirement.notes})",
+        f"  expected  {finding.expected}",
+        f"  observed  {finding.observed}",
+        *(f"  {line}" for each in finding.reproduce for line in each.splitlines()),
+    )
+    return printable("\n".join(lines))
