@@ -93,11 +93,12 @@ class Target:
         return tuple(itertools.combinations(self.users, 2))
 
     @classmethod
-    def read(cls, file: Path, url: str | None = None) -> Self:
+    def read(cls, file: Path | str, url: str | None = None) -> Self:
         """Reads a target file; a given URL goes before the file's.
 
         Raises TargetError.
         """
+        file = Path(file)
         try:
             # Editors on Windows begin a file with a byte order mark.
             content = tomllib.loads(read_text(file))
