@@ -129,6 +129,11 @@ class DistantTroupe:
         self._process.start()
         there.close()
 
+    @property
+    def process(self) -> int:
+        """The id of its process."""
+        return self._process.pid or 0
+
     def perform(self, scenario: Scenario) -> "DistantPerformance":
         """Has a scenario played. Raises Lost."""
         done = self._have_done(Perform(scenario.name))

@@ -13,10 +13,19 @@ from typing import Any
 
 import pytest
 
+pytest_plugins = ("pytester",)
+
 TESTS = Path(__file__).parent
 SLOW = tuple(
     f"{folder}/"
-    for folder in ("clients", "conformance/fuzzing", "examples", "mutants", "typescript")
+    for folder in (
+        "clients",
+        "conformance/fuzzing",
+        "conformance/plugin",
+        "examples",
+        "mutants",
+        "typescript",
+    )
 )
 """Folders whose tests are all marked slow."""
 

@@ -73,16 +73,16 @@ def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) 
         with here:
             here.send(order)
             return _report(here, listen, time.monotonic() + limit)
-    except (EOFError, OSError):
-        status = process.wait(END_PATIENCE)
-        raise Undone(f"the process of the suite ended with status {status}.") from None
     except TimeoutError:
-        raise Undone(f"the suite did not end within {limit:.0f} s.") from None
+        why = f"did not end within {limit:.0f} s"
+    except (EOFError, OSError):
+        why = "ended"
     finally:
         with suppress(subprocess.TimeoutExpired):
             process.wait(END_PATIENCE)
         process.kill()
         process.wait()
+    raise Undone(f"the process of the suite {why}, with status {process.returncode}.")
 
 
 def _report(here: Connection, listen: Callable[[Note], None], deadline: float) -> Report:

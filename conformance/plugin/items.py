@@ -8,9 +8,8 @@ import pytest
 
 from conformance.plugin import MARKER
 from conformance.plugin.results import Kind, Result, result
-from conformance.plugin.settings import Misconfigured, Settings
+from conformance.plugin.settings import Misconfigured, Settings, chosen
 from conformance.plugin.sharing import run_of
-from conformance.plugin.verifying import unknown_name
 
 
 class ContractWarning(Warning):
@@ -40,15 +39,12 @@ def requirements(*names: str) -> Callable[..., None]:
 
 def generate(metafunc: pytest.Metafunc) -> None:
     """Makes the items of a function that `requirements` has made."""
-    names = metafunc.function.r2c_names
     try:
         contract = Settings.of(metafunc.config).contract()
-        chosen = contract.ids(*names) if names else frozenset(contract.requirements)
+        wanted = chosen(contract, metafunc.function.r2c_names)
     except Misconfigured as error:
         raise pytest.Collector.CollectError(str(error)) from None
-    except KeyError as unknown:
-        raise pytest.Collector.CollectError(unknown_name(unknown.args[0])) from None
-    ids = [id for id in contract.requirements if id in chosen]
+    ids = [id for id in contract.requirements if id in wanted]
     mark = getattr(pytest.mark, MARKER)
     params = [pytest.param(id, id=id, marks=mark(id)) for id in ids]
     metafunc.parametrize("_r2c_word", params, indirect=True)
@@ -65,16 +61,21 @@ class Word:
 
     def say(self) -> None:
         """Passes, warns, or raises what pytest takes for a failure."""
-        for text in self.result.warnings:
-            try:
-                self.node.warn(ContractWarning(text))
-            except ContractWarning:  # where the suite makes errors of warnings
-                _fail(f"{text}\n\n{self.again}")
-        match self.result.kind:
-            case Kind.FAILED:
-                _fail(f"{self.result.text}\n\n{self.again}")
-            case Kind.KNOWN:
-                pytest.xfail(self.result.text)
+        broken = [text for text in self.result.warnings if not self._warned(text)]
+        if self.result.kind is Kind.FAILED:
+            broken.insert(0, self.result.text)
+        if broken:
+            _fail("\n\n".join((*broken, self.again)))
+        if self.result.kind is Kind.KNOWN:
+            pytest.xfail(self.result.text)
+
+    def _warned(self, text: str) -> bool:
+        """Whether it was a warning; False where the suite makes errors of them."""
+        try:
+            self.node.warn(ContractWarning(text))
+        except ContractWarning:
+            return False
+        return True
 
 
 def word(request: pytest.FixtureRequest) -> Word:

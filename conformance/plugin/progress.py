@@ -24,8 +24,8 @@ class Progress:
         if hasattr(config, "workerinput") or config.get_verbosity() < 0:
             self._reporter = None
         self._total = self._played = self._found = 0
-        self._is_count: bool | None = None
-        """Whether the last line of ours says how far the run is; None before there is one."""
+        self._has_begun = self._is_count = False
+        """Whether there is a line of ours, and whether the last one says how far the run is."""
 
     def __call__(self, note: Note) -> None:
         """Takes a note of the journal."""
@@ -53,15 +53,16 @@ class Progress:
 
     def __exit__(self, *exc: object) -> None:
         """Takes pytest back to where it was."""
-        if self._is_count is not None and self._reporter.verbosity == 0:
+        if self._has_begun:
             with self._shown():
-                self._reporter.write_fspath_result(self._nodeid, "")
+                self._begin()
+                if self._reporter.verbosity == 0:
+                    self._reporter.write_fspath_result(self._nodeid, "")
 
     def _line(self, line: str) -> None:
         with self._shown():
             self._begin()
-            self._reporter.write(line, flush=True)
-            self._is_count = False
+            self._reporter.line(line)
 
     def _count(self, where: str) -> None:
         if not self._reporter.isatty:
@@ -72,14 +73,13 @@ class Progress:
             self._is_count = True
 
     def _begin(self) -> None:
-        """Goes to where a line can begin; none of ours is ended before something follows."""
-        if self._is_count is None:
+        """Goes to where a line can begin."""
+        if not self._has_begun:
             self._reporter.ensure_newline()
         elif self._is_count:
             self._reporter.rewrite("", erase=True)
             self._reporter.rewrite("")
-        else:
-            self._reporter.write("\n")
+        self._has_begun, self._is_count = True, False
 
     @contextmanager
     def _shown(self) -> Iterator[None]:

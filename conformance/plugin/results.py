@@ -8,6 +8,9 @@ from conformance.judging.baseline import Baseline
 from conformance.judging.findings import Outcome, Status, counted
 from conformance.reports.report import Report, described
 
+MOST_SHOWN = 3
+"""Findings of one requirement that its test shows; the reports have them all."""
+
 
 class Kind(Enum):
     """What becomes of the test."""
@@ -42,8 +45,10 @@ def result(report: Report, id: str, baseline: Baseline | None = None) -> Result:
         described(outcome, finding) for finding in outcome.findings if finding not in broken
     )
     if broken:
-        text = "\n\n".join(described(outcome, finding) for finding in broken)
-        return Result(Kind.FAILED, text, warnings)
+        texts = [described(outcome, finding) for finding in broken[:MOST_SHOWN]]
+        if more := len(broken) - len(texts):
+            texts.append(f"{id}: {more} more in the reports")
+        return Result(Kind.FAILED, "\n\n".join(texts), warnings)
     if outcome.status is Status.ERROR:
         reason = f"{id}: an error of this suite; please report it: {outcome.reason}"
         return Result(Kind.OPEN, reason, warnings)
@@ -52,7 +57,9 @@ def result(report: Report, id: str, baseline: Baseline | None = None) -> Result:
     if outcome.status is Status.NOT_APPLICABLE:
         return Result(Kind.SKIPPED, f"{id}: {outcome.reason}", warnings)
     if outcome.status is Status.UNTESTABLE:
-        kind = Kind.OPEN if outcome.requirement.levels & levels else Kind.SKIPPED
+        # A run that ended early is incomplete, whatever it was to judge.
+        counts = report.stopped is not None or outcome.requirement.levels & levels
+        kind = Kind.OPEN if counts else Kind.SKIPPED
         return Result(kind, f"{id} could not be judged: {outcome.reason}", warnings)
     if report.stopped is not None:
         # What was seen so far was in order, but it was not all there was to see.

@@ -56,6 +56,20 @@ class Settings:
             raise Misconfigured(f"{error}.") from None
 
 
+def chosen(contract: Contract, names: tuple[str, ...]) -> frozenset[str]:
+    """The ids of the requirements that are named by id or group; without names, of all.
+
+    Raises Misconfigured.
+    """
+    try:
+        return contract.ids(*names) if names else frozenset(contract.requirements)
+    except KeyError as unknown:
+        raise Misconfigured(
+            f"{unknown.args[0]!r} is neither a requirement nor a group; "
+            "`r2c-verify requirements` lists them."
+        ) from None
+
+
 def _option(config: pytest.Config, name: str) -> Any:
     given = config.getoption(f"r2c_{name}")
     return config.getini(f"r2c_{name}") or None if given is None else given

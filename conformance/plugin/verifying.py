@@ -14,7 +14,7 @@ from conformance.judging.baseline import Baseline, BaselineError
 from conformance.plugin import ENDINGS
 from conformance.plugin.errand import Order, Undone, carry_out
 from conformance.plugin.progress import Progress
-from conformance.plugin.settings import Misconfigured, Settings
+from conformance.plugin.settings import Misconfigured, Settings, chosen
 from conformance.reports.report import Report
 
 UNUSABLE = (Misconfigured, TargetError, BaselineError, Undone)
@@ -61,25 +61,23 @@ class Verify:
             settings = Settings.of(self._request.config).but(**given)
             with alone(self._request):
                 return verified(self._request, settings, names, target).report
-        except KeyError as unknown:
-            pytest.fail(unknown_name(unknown.args[0]), pytrace=False)
         except UNUSABLE as error:
-            pytest.fail(str(error), pytrace=False)
+            obstacle = str(error)
+        # Outside, as pytest would show the error that led to it.
+        pytest.fail(obstacle, pytrace=False)
 
 
 def verified(
     request: pytest.FixtureRequest, settings: Settings, names: tuple[str, ...], target: Any = None
 ) -> Ran:
-    """Has a run done. Raises one of `UNUSABLE`, KeyError for a name that means nothing, and what
-    the fixture `r2c_target` raises.
-    """
+    """Has a run done. Raises one of `UNUSABLE`, and what the fixture `r2c_target` raises."""
     contract = settings.contract()
-    only = contract.ids(*names) if names else frozenset(contract.requirements)
+    only = chosen(contract, names)
     baseline = _baseline(settings, frozenset(contract.requirements))
     target = request.getfixturevalue("r2c_target") if target is None else target
     folder = settings.report_dir or _temporary(request)
     order = Order(
-        target=_usable(target, request.config.rootpath),
+        target=usable(target, request.config.rootpath),
         overlays=settings.overlays,
         only=only,
         profile=settings.profile,
@@ -117,18 +115,18 @@ def alone(request: pytest.FixtureRequest) -> Iterator[Path | None]:
         yield shared
 
 
-def unknown_name(name: str) -> str:
-    """What to say of a name that means nothing."""
-    return f"{name!r} is neither a requirement nor a group; `r2c-verify requirements` lists them."
-
-
-def _usable(target: Any, folder: Path) -> Target:
+def usable(target: Any, folder: Path) -> Target:
     """The target from what the fixture gives; paths start at the folder. Raises TargetError."""
     match target:
         case Target():
             return target
         case Mapping():
             return Target.of(target)
+        case str() if "://" in target:
+            raise TargetError(
+                f"r2c_target gives {target!r} alone, but the suite has to know users of the "
+                "backend as well; conformance.Target.read(FILE, url=URL) puts the two together."
+            )
         case str() | Path():
             return Target.read(folder / target)
         case None:

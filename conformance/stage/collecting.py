@@ -55,7 +55,8 @@ def collected(folder: Path) -> tuple[Scenario, ...]:
     """All scenarios of a folder, in the order of its files and their lines.
 
     Nothing of the surroundings takes part: no configuration, no conftest, no plug-in that happens
-    to be installed. Raises RuntimeError where a file cannot be imported or pytest itself failed.
+    to be installed. Raises RuntimeError where a file cannot be imported or pytest itself failed, and
+    KeyboardInterrupt.
     """
     collection = _Collection()
     with pytest.MonkeyPatch.context() as surroundings:
@@ -86,6 +87,8 @@ def collected(folder: Path) -> tuple[Scenario, ...]:
         )
     if collection.broken:
         raise RuntimeError(f"a scenario cannot be read: {collection.broken[0]}")
+    if status is pytest.ExitCode.INTERRUPTED:
+        raise KeyboardInterrupt  # which pytest keeps to itself
     if status not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         raise RuntimeError(f"pytest ended with status {int(status)}")
     return collection.scenarios

@@ -289,3 +289,19 @@ def test_a_finding_that_is_not_accepted_stays_and_fails():
 def test_accepting_a_finding_makes_nothing_judged_that_was_not(status):
     (kept,) = without([outcome(status, MUST, finding())], frozenset({finding().fingerprint}))
     assert (kept.status, kept.findings) == (status, ())
+
+
+def test_a_ledger_takes_what_another_has_entered_and_no_more():
+    heard = []
+    here, there = (Ledger(KNOWN, listen) for listen in (heard.append, lambda finding: None))
+    there.passed(MUST.id, 3)
+    there.fail(finding(SHOULD))
+    there.untestable(SHOULD.id, "add a user")
+    here.passed(SHOULD.id)
+    here.take(there.said())
+    one, two, _ = here.outcomes()
+    assert (one.status, one.cases) == (Status.PASSED, 3)
+    assert (two.status, two.cases, two.reason) == (Status.UNTESTABLE, 2, "add a user")
+    assert two.findings == (finding(SHOULD),)
+    assert heard == [finding(SHOULD)]
+    assert here.unreached() == (MAY.id,)

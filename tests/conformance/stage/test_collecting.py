@@ -51,6 +51,11 @@ def test_a_broken_scenario_file_is_an_error_and_not_silence(collect):
         collect("import nothing_of_that_name")
 
 
+def test_an_interrupt_meanwhile_is_one_of_the_run(collect):
+    with pytest.raises(KeyboardInterrupt):
+        collect("raise KeyboardInterrupt")
+
+
 def test_a_folder_that_is_not_there_is_an_error_and_not_silence(tmp_path):
     with pytest.raises(RuntimeError, match="pytest ended with status"):
         collected(tmp_path / "nowhere")
