@@ -55,8 +55,8 @@ def collected(folder: Path) -> tuple[Scenario, ...]:
     """All scenarios of a folder, in the order of its files and their lines.
 
     Nothing of the surroundings takes part: no configuration, no conftest, no plug-in that happens
-    to be installed. Raises RuntimeError where a file cannot be imported or pytest itself failed, and
-    KeyboardInterrupt.
+    to be installed. Raises KeyboardInterrupt, and RuntimeError where a file cannot be imported or
+    pytest itself failed.
     """
     collection = _Collection()
     with pytest.MonkeyPatch.context() as surroundings:
