@@ -10,17 +10,21 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, Pipe
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conformance.backend.target import Target
 from conformance.evidence.journal import Note
 from conformance.judging.baseline import Baseline
 from conformance.profiles import PROFILES
 from conformance.reports.report import Report
+
+if TYPE_CHECKING:
+    from conformance.reports.files import Unwritten
 
 SLACK = 300.0
 """Seconds that a run may take beside what its profile allows: to reset and to start a backend."""
@@ -53,14 +57,25 @@ class Order:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """A run that has ended."""
+
+    report: Report
+    folder: Path
+    """Where its reports are."""
+    unwritten: tuple[str, ...] = ()
+    """Which of them are not there and why, a sentence each."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refusal:
     """Why there will be no report."""
 
     reason: str
 
 
-def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) -> Report:
-    """Has a run done and gives its report. Raises Undone."""
+def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) -> Ran:
+    """Has a run done. Raises Undone."""
     here, there = Pipe()
     with there:
         process = subprocess.Popen(  # noqa: S603
@@ -72,7 +87,7 @@ def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) 
     try:
         with here:
             here.send(order)
-            return _report(here, listen, time.monotonic() + limit)
+            return _ran(here, listen, time.monotonic() + limit)
     except TimeoutError:
         why = f"did not end within {limit:.0f} s"
     except (EOFError, OSError):
@@ -85,11 +100,11 @@ def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) 
     raise Undone(f"the process of the suite {why}, with status {process.returncode}.")
 
 
-def _report(here: Connection, listen: Callable[[Note], None], deadline: float) -> Report:
+def _ran(here: Connection, listen: Callable[[Note], None], deadline: float) -> Ran:
     while here.poll(max(0.0, deadline - time.monotonic())):
         match here.recv():
-            case Report() as report:
-                return report
+            case Ran() as ran:
+                return ran
             case Refusal(reason):
                 raise Undone(reason)
             case note:
@@ -126,8 +141,9 @@ def _end_with(line: Connection, done: threading.Event) -> None:
         os.kill(os.getpid(), signal.SIGINT)
 
 
-def _answer(order: Order, listen: Callable[[Note], None]) -> Report | Refusal:
+def _answer(order: Order, listen: Callable[[Note], None]) -> Ran | Refusal:
     from conformance.backend.target import TargetError
+    from conformance.cli.checks import checks_of
     from conformance.reports.files import write_reports
     from conformance.reports.folder import cleared
     from conformance.run import Plan, chosen_seed, verify
@@ -148,7 +164,8 @@ def _answer(order: Order, listen: Callable[[Note], None]) -> Report | Refusal:
         report = verify(plan, listen)
         if order.baseline is not None:
             report = report.against(order.baseline, frozenset(contract.requirements))
-        write_reports(report, order.folder)
+        checks = {id: tuple(it.sentences()) for id, it in checks_of(contract).items()}
+        lost = write_reports(replace(report, checks=checks), order.folder)
     except TargetError as error:
         return Refusal(str(error))
     except OSError as error:
@@ -158,7 +175,14 @@ def _answer(order: Order, listen: Callable[[Note], None]) -> Report | Refusal:
         return Refusal("the run was interrupted.")
     except Exception as error:
         return Refusal(f"an error of this suite, please report it: {type(error).__name__}: {error}")
-    return report
+    return Ran(report, order.folder, tuple(_unwritten(report, lost)))
+
+
+def _unwritten(report: Report, lost: "Iterable[Unwritten]") -> Iterator[str]:
+    for each in lost:
+        yield f"{each.file} cannot be written: {each.error}."
+    if report.unwritten is not None:
+        yield f"events.ndjson is not complete: {report.unwritten}."
 
 
 if __name__ == "__main__":

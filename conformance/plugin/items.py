@@ -83,7 +83,7 @@ def word(request: pytest.FixtureRequest) -> Word:
     before the test: where nothing could be judged this is an error and no failure.
     """
     ran, node = run_of(request), request.node
-    found = result(ran.report, request.param, ran.baseline)
+    found = result(ran.report, request.param)
     if found.kind is Kind.SKIPPED:
         pytest.skip(found.text)
     again = f"again: pytest {node.nodeid!r} --r2c-seed {ran.report.seed}\nreports in {ran.folder}"

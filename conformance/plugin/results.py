@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from conformance.judging.baseline import Baseline
-from conformance.judging.findings import Outcome, Status, counted
+from conformance.judging.findings import Outcome, Status, left_open
 from conformance.reports.report import Report, described
 
 MOST_SHOWN = 3
@@ -36,11 +35,10 @@ class Result:
     """Findings that do not count against the backend."""
 
 
-def result(report: Report, id: str, baseline: Baseline | None = None) -> Result:
+def result(report: Report, id: str) -> Result:
     """The result of the test of a requirement that the run was to judge."""
     outcome = next(each for each in report.outcomes if each.requirement.id == id)
-    levels = counted(report.strict)
-    broken = [finding for finding in outcome.findings if finding.level in levels]
+    broken = [finding for finding in outcome.findings if report.counts_against(finding)]
     warnings = tuple(
         described(outcome, finding) for finding in outcome.findings if finding not in broken
     )
@@ -58,21 +56,21 @@ def result(report: Report, id: str, baseline: Baseline | None = None) -> Result:
         return Result(Kind.SKIPPED, f"{id}: {outcome.reason}", warnings)
     if outcome.status is Status.UNTESTABLE:
         # A run that ended early is incomplete, whatever it was to judge.
-        counts = report.stopped is not None or outcome.requirement.levels & levels
-        kind = Kind.OPEN if counts else Kind.SKIPPED
+        is_open = report.stopped is not None or left_open(outcome, report.strict)
+        kind = Kind.OPEN if is_open else Kind.SKIPPED
         return Result(kind, f"{id} could not be judged: {outcome.reason}", warnings)
     if report.stopped is not None:
         # What was seen so far was in order, but it was not all there was to see.
         reason = f"{id} was judged in part: the run ended early: {report.stopped}"
         return Result(Kind.OPEN, reason, warnings)
     if outcome.known:
-        return Result(Kind.KNOWN, "; ".join(_excused(outcome, baseline)), warnings)
+        return Result(Kind.KNOWN, "; ".join(_excuses(report, outcome)), warnings)
     return Result(Kind.PASSED, "", warnings)
 
 
-def _excused(outcome: Outcome, baseline: Baseline | None) -> Iterator[str]:
+def _excuses(report: Report, outcome: Outcome) -> Iterator[str]:
     """The findings that the baseline accepts, with its reasons."""
-    reasons = {entry.fingerprint: entry.reason for entry in baseline.entries} if baseline else {}
     for finding in outcome.known:
-        reason = reasons.get(finding.fingerprint, "accepted by the baseline")
+        entry = report.accepted(finding)
+        reason = entry.reason if entry else "accepted by the baseline"
         yield f"{reason} ({finding.requirement} {finding.summary})"

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from conformance.plugin import MARKER
+from conformance.plugin.errand import Ran
 from conformance.plugin.settings import Settings
-from conformance.plugin.verifying import UNUSABLE, Ran, alone, verified
+from conformance.plugin.verifying import UNUSABLE, alone, verified
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,6 @@
 import fcntl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ import pytest
 from conformance.backend.target import Target, TargetError
 from conformance.judging.baseline import Baseline, BaselineError
 from conformance.plugin import ENDINGS
-from conformance.plugin.errand import Order, Undone, carry_out
+from conformance.plugin.errand import Order, Ran, Undone, carry_out
 from conformance.plugin.progress import Progress
 from conformance.plugin.settings import Misconfigured, Settings, chosen
 from conformance.reports.report import Report
@@ -23,16 +22,6 @@ NO_TARGET = (
     "which backend is to be verified? Write a fixture r2c_target, or name a target file with "
     "--r2c-target or r2c_target in pytest's configuration."
 )
-
-
-@dataclass(frozen=True, slots=True)
-class Ran:
-    """A run that has ended."""
-
-    report: Report
-    baseline: Baseline | None
-    folder: Path
-    """Where its reports are."""
 
 
 class Verify:
@@ -88,12 +77,14 @@ def verified(
         processes=_workers(request.config),
     )
     with Progress(request.node) as progress:
-        report = carry_out(order, progress)
-    request.config.stash.setdefault(ENDINGS, []).append(
+        ran = carry_out(order, progress)
+    report = ran.report
+    summary = (
         f"{report.target}: {report.verdict.value}, {report.in_words}; profile {report.profile}, "
         f"seed {report.seed}, {report.duration_s:.1f} s; reports in {folder}"
     )
-    return Ran(report, baseline, folder)
+    request.config.stash.setdefault(ENDINGS, []).extend((summary, *ran.unwritten))
+    return ran
 
 
 @contextmanager

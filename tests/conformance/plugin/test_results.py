@@ -24,7 +24,7 @@ def outcome(status: Status, requirement: Requirement = MUST, *found: Finding, **
     return Outcome(requirement, status, 1, findings=found, **more)
 
 
-def said(of: Outcome, baseline: Baseline | None = None, **run) -> Result:
+def said(of: Outcome, **run) -> Result:
     report = Report(
         contract="1.0.0",
         target="http://h",
@@ -37,7 +37,7 @@ def said(of: Outcome, baseline: Baseline | None = None, **run) -> Result:
         undocumented_events=(),
         **run,
     )
-    return result(report, MUST.id, baseline)
+    return result(report, MUST.id)
 
 
 def test_what_is_kept_passes():
@@ -123,7 +123,7 @@ def test_what_is_broken_fails_in_a_run_that_ended_early_too():
 
 def test_what_the_baseline_knows_is_an_expected_failure_with_its_reason():
     entry = Entry(MUST.id, finding().fingerprint, "until the next release")
-    told = said(outcome(Status.PASSED, known=(finding(),)), Baseline((entry,)))
+    told = said(outcome(Status.PASSED, known=(finding(),)), baseline=Baseline((entry,)))
     assert told == Result(Kind.KNOWN, "until the next release (SEND-09 it breaks)")
 
 
