@@ -79,7 +79,8 @@ def carry_out(order: Order, listen: Callable[[Note], None] = lambda note: None) 
     here, there = Pipe()
     with there:
         process = subprocess.Popen(  # noqa: S603
-            [sys.executable, "-m", "conformance.plugin.errand", str(there.fileno())],
+            # -P: no package of the folder that the tests run in goes before one of ours.
+            [sys.executable, "-P", "-m", "conformance.plugin.errand", str(there.fileno())],
             pass_fds=(there.fileno(),),
             stdin=subprocess.DEVNULL,
         )

@@ -87,7 +87,10 @@ def word(request: pytest.FixtureRequest) -> Word:
     found = result(ran.report, request.param)
     if found.kind is Kind.SKIPPED:
         pytest.skip(found.text)
-    again = f"again: pytest {shlex.quote(node.nodeid)} --r2c-seed {ran.report.seed}\nreports in {ran.folder}"
+    again = (
+        f"again: pytest {shlex.quote(node.nodeid)} --r2c-seed {ran.report.seed}\n"
+        f"reports in {ran.folder}"
+    )
     if found.kind is Kind.OPEN:
         _fail(f"{found.text}\n\n{again}")
     return Word(node, found, again)

@@ -59,6 +59,16 @@ def test_a_process_that_does_not_end_is_ended(order: Order, tmp_path: Path, monk
         os.kill(int(marker.read_text()), 0)
 
 
+def test_a_module_of_the_team_does_not_pass_for_one_of_ours(
+    order: Order, tmp_path: Path, monkeypatch
+):
+    (tmp_path / "contract.py").write_text("raise RuntimeError('a module of the team')")
+    monkeypatch.chdir(tmp_path)
+    report = carry_out(order).report
+    assert report.stopped is not None
+    assert report.stopped.startswith("nothing usable answers")
+
+
 def test_a_folder_that_cannot_be_written_is_named(order: Order, tmp_path: Path):
     (tmp_path / "reports").write_text("a file")
     with pytest.raises(Undone, match="reports cannot be written: File exists"):
