@@ -51,6 +51,7 @@ class Engagement:
     requirements: tuple[Requirement, ...]
     pace: Pace
     seed: int
+    profile: Profile
 
 
 # What the run says to a troupe, one at a time
@@ -124,6 +125,7 @@ class DistantTroupe:
             world.ledger.requirements,
             world.pace,
             world.seed,
+            world.profile,
         )
         self._process = context.Process(target=play, args=(there, engagement), daemon=True)
         self._process.start()
@@ -255,6 +257,7 @@ class _Guests:
             self._redactor,
             engagement.pace,
             engagement.seed,
+            engagement.profile,
         )
         self._world = whole.part(engagement.users)
         self._world.listen(home.step)

@@ -12,6 +12,12 @@ class Profile:
     """Generated requests per REST operation, beside those that cover the schema."""
     payloads: int
     """Generated payloads per event, beside those that cover the schema."""
+    plays: int
+    """Interleavings of many users that are compared with the model."""
+    playing_s: float
+    """Seconds after which no further one begins."""
+    shortening_s: float
+    """Seconds that making those short that fail may take."""
     fuzzing_s: float
     """Seconds after which fuzzing ends with what it has found."""
     whole_s: float
@@ -21,8 +27,35 @@ class Profile:
 PROFILES = {
     profile.name: profile
     for profile in (
-        Profile("quick", examples=8, payloads=8, fuzzing_s=5, whole_s=300),
-        Profile("default", examples=60, payloads=40, fuzzing_s=30, whole_s=900),
-        Profile("thorough", examples=600, payloads=300, fuzzing_s=240, whole_s=3600),
+        Profile(
+            "quick",
+            examples=8,
+            payloads=8,
+            plays=1,
+            playing_s=10,
+            shortening_s=10,
+            fuzzing_s=5,
+            whole_s=300,
+        ),
+        Profile(
+            "default",
+            examples=60,
+            payloads=40,
+            plays=8,
+            playing_s=30,
+            shortening_s=20,
+            fuzzing_s=30,
+            whole_s=900,
+        ),
+        Profile(
+            "thorough",
+            examples=600,
+            payloads=300,
+            plays=80,
+            playing_s=120,
+            shortening_s=60,
+            fuzzing_s=240,
+            whole_s=3600,
+        ),
     )
 }

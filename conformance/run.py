@@ -90,7 +90,14 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             url = target.url
             _switch_off(ledger, plan, target)
             world = World.of(
-                plan.contract, target, ledger, journal, redactor, plan.patience, plan.seed
+                plan.contract,
+                target,
+                ledger,
+                journal,
+                redactor,
+                plan.patience,
+                plan.seed,
+                plan.profile,
             )
             stack.callback(world.close)
             stopped = _judge(plan, world, Backend(world, process), tally, stack)

@@ -204,7 +204,8 @@ class _Script:
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        self._sockets: dict[str, str] = {}  # actor -> name of the socket opened last
+        # Names of the sockets, by actor and device; without a device the one opened last.
+        self._sockets: dict[tuple[str, int | None], str] = {}
         self._count = 0
         self.environment: set[str] = set()
         self.lines: list[str] = []
@@ -227,7 +228,7 @@ class _Script:
         slug = re.sub(r"[^a-z0-9]+", "_", actor.lower()).strip("_")
         self._count += 1
         socket = f"{slug if slug[:1].isalpha() else f'user{slug}'}_{self._count}"
-        self._sockets[actor] = socket
+        self._sockets[actor, None] = self._sockets[actor, step.device] = socket
         own = self._redactor.placeholder(name_of_token(actor))
         token = own if step.token is None else step.token
         self.lines.append(
@@ -237,9 +238,9 @@ class _Script:
 
     def _action(self, step: Step) -> str:
         actor = step.actor or "nobody"
-        if actor not in self._sockets:
-            self._connect(Step.of_connect(actor, "websocket"))
-        socket = self._sockets[actor]
+        if (actor, step.device) not in self._sockets:
+            self._connect(Step.of_connect(actor, "websocket", device=step.device))
+        socket = self._sockets[actor, step.device]
         match step.kind:
             case "emit":
                 clean = self._redactor([step.event, *step.args])

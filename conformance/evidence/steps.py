@@ -29,6 +29,9 @@ class Step:
     packet: Packet = ""
     at: float | None = None
     """When, in seconds since the epoch; None for a step that is only told, as in a reproducer."""
+    device: int | None = None
+    """Which of the actor's connections it is, by a number given when it opens; None for the one
+    opened last."""
 
     @classmethod
     def of_exchange(cls, exchange: Exchange) -> Self:
@@ -36,16 +39,28 @@ class Step:
         return cls("exchange", exchange.actor, exchange=exchange, at=exchange.started)
 
     @classmethod
-    def of_connect(cls, actor: str, transport: Transport, token: str | None = None) -> Self:
+    def of_connect(
+        cls,
+        actor: str,
+        transport: Transport,
+        token: str | None = None,
+        device: int | None = None,
+    ) -> Self:
         """An actor connects; with a token only where it is not the actor's own."""
-        return cls("connect", actor, transport=transport, token=token)
+        return cls("connect", actor, transport=transport, token=token, device=device)
 
     @classmethod
     def of_emit(
-        cls, actor: str, event: str, args: Sequence[Any], acknowledge: bool = False
+        cls,
+        actor: str,
+        event: str,
+        args: Sequence[Any],
+        acknowledge: bool = False,
+        device: int | None = None,
     ) -> Self:
-        """An actor emits an event on the connection opened last."""
-        return cls("emit", actor, event=event, args=tuple(args), acknowledge=acknowledge)
+        """An actor emits an event."""
+        args = tuple(args)
+        return cls("emit", actor, event=event, args=args, acknowledge=acknowledge, device=device)
 
     @classmethod
     def of_raw(cls, actor: str, packet: Packet) -> Self:
@@ -53,14 +68,15 @@ class Step:
         return cls("raw", actor, packet=packet)
 
     @classmethod
-    def of_close(cls, actor: str, *, dropped: bool = False) -> Self:
+    def of_close(cls, actor: str, *, dropped: bool = False, device: int | None = None) -> Self:
         """An actor says goodbye, or drops off."""
-        return cls("drop" if dropped else "close", actor)
+        return cls("drop" if dropped else "close", actor, device=device)
 
     @classmethod
-    def of_received(cls, actor: str, received: Received) -> Self:
+    def of_received(cls, actor: str, received: Received, device: int | None = None) -> Self:
         """An actor gets an event."""
-        return cls("received", actor, event=received.event, args=received.args, at=received.wall)
+        event, args, at = received.event, received.args, received.wall
+        return cls("received", actor, event=event, args=args, at=at, device=device)
 
     def repeats(self, other: "Step") -> bool:
         """Whether both read the same thing as the same user."""
@@ -71,6 +87,12 @@ class Step:
             and one.method == two.method == "GET"
             and (one.url, one.actor) == (two.url, two.actor)
         )
+
+    @property
+    def who(self) -> str:
+        """Who does it, or gets it, and with which device."""
+        device = "" if self.device is None else f" (device {self.device})"
+        return f"{self.actor or 'Nobody'}{device}"
 
     def line(self) -> str:
         """The step as one line of a story, not redacted."""
@@ -87,7 +109,7 @@ class Step:
                 told = f"gets {self.event}{json_list(self.args)}"
             case _:
                 told = {"close": "disconnects", "drop": "drops off"}[self.kind]
-        line = f"{self.actor or 'Nobody'}: {told}"
+        line = f"{self.who}: {told}"
         return line if len(line) <= LONGEST_LINE else f"{line[:LONGEST_LINE]}…"
 
 

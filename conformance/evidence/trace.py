@@ -59,11 +59,11 @@ def trace(
     times = [step.at for step in steps if step.at is not None]
     timed = len(times) == len(steps)
     if timed and any(step.kind in ("connect", "emit", "raw") for step in steps):
-        known = {id(step) for step in steps}
+        known = {(step.kind, step.actor, step.at) for step in steps}
         around = [
             step
             for step in heard
-            if id(step) not in known
+            if (step.kind, step.actor, step.at) not in known
             and step.at is not None
             and min(times) <= step.at <= max(times) + within
         ]
@@ -95,7 +95,7 @@ def fitted(
 
 
 def _passages(step: Step, redact: Callable[[str], str]) -> Iterator[Passage]:
-    actor = redact(step.actor or "Nobody")
+    actor = redact(step.who)
     if step.kind == "exchange" and step.exchange is not None:
         yield from _exchange(step.exchange, actor, redact)
         return

@@ -328,7 +328,10 @@ class Stage(Casting):
 
     def history_of(self, reader: Actor, other: Actor) -> list[dict[str, Any]]:
         """The messages one user reads of another. Ends the scenario where they cannot be read."""
-        answer = reader.read(other)
+        return self.messages_in(reader.read(other))
+
+    def messages_in(self, answer: Exchange) -> list[dict[str, Any]]:
+        """The messages in the answer to a reading. Ends the scenario where it is not one."""
         messages = unwrapped(answer.json)
         self.need(
             "HIST-01",

@@ -26,6 +26,7 @@ from conformance.judging.monitors import (
     judge_exchange,
     sightings,
 )
+from conformance.profiles import PROFILES, Profile
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.http import ABSENT, Exchange, HttpClient
 from conformance.wire.pacing import Pace
@@ -52,6 +53,7 @@ class World:
         redactor: Redactor,
         pace: Pace,
         seed: int,
+        profile: Profile = PROFILES["default"],
     ) -> None:
         self.contract = contract
         self.target = target
@@ -60,6 +62,7 @@ class World:
         self.journal = journal
         self.redactor = redactor
         self.seed = seed
+        self.profile = profile
         self.pace = pace
         self.everyone = target.users
         """The users of the whole target, whoever plays in this world."""
@@ -84,13 +87,14 @@ class World:
         redactor: Redactor,
         patience: float = 1.0,
         seed: int = 0,
+        profile: Profile = PROFILES["default"],
     ) -> Self:
         """The world of a target, with a token for each user; the redactor knows all its secrets.
 
         Raises TargetError when a token command fails.
         """
-        pace = Pace(patience=patience)
-        return cls.with_tokens(contract, TokenMint(target), ledger, journal, redactor, pace, seed)
+        mint, pace = TokenMint(target), Pace(patience=patience)
+        return cls.with_tokens(contract, mint, ledger, journal, redactor, pace, seed, profile)
 
     @classmethod
     def with_tokens(
@@ -102,6 +106,7 @@ class World:
         redactor: Redactor,
         pace: Pace,
         seed: int,
+        profile: Profile = PROFILES["default"],
     ) -> Self:
         """The same with the tokens of a mint, which may have been made before."""
         target = mint.target
@@ -109,7 +114,7 @@ class World:
             redactor.register("SECRET", target.auth.secret)
         for user in target.users:
             redactor.register(name_of_token(user.name), mint.valid(user))
-        return cls(contract, target, mint, ledger, journal, redactor, pace, seed)
+        return cls(contract, target, mint, ledger, journal, redactor, pace, seed, profile)
 
     def slow_down_to(self, pace: Pace) -> None:
         """Takes the pace that was measured; connections and requests from now on keep to it."""
@@ -129,6 +134,7 @@ class World:
             self.redactor,
             self.pace,
             self.seed,
+            self.profile,
         )
         part.everyone = self.everyone
         part.undocumented_events = self.undocumented_events

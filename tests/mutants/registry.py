@@ -34,6 +34,7 @@ MODULES = (
     "typing_events",
     "presence",
     "always",
+    "interleaved",
 )
 
 

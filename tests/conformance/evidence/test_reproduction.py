@@ -355,6 +355,27 @@ def test_each_user_connects_with_the_variable_that_stands_for_the_own_token():
     assert all(name.isidentifier() for name in re.findall(r"const (\S+) = await open", script))
 
 
+def test_of_several_devices_of_one_user_the_one_acts_that_did():
+    steps = [
+        Step.of_connect("Asha", "websocket", device=1),
+        Step.of_connect("Asha", "polling", device=2),
+        Step.of_emit("Asha", "typing", ["first"], device=1),
+        Step.of_emit("Asha", "typing", ["second"], device=2),
+        Step.of_close("Asha", device=1),
+        Step.of_emit("Asha", "typing", ["the one opened last"]),
+        Step.of_close("Asha", dropped=True, device=2),
+    ]
+    script = socket_snippet(steps, "http://h", Redactor())
+    acts = re.findall(r"^  (asha_\d)\.(.*?);$", script, re.MULTILINE)
+    assert acts == [
+        ("asha_1", 'emit("typing", "first")'),
+        ("asha_2", 'emit("typing", "second")'),
+        ("asha_1", "disconnect()"),
+        ("asha_2", 'emit("typing", "the one opened last")'),
+        ("asha_2", "io.engine.transport.ws?.terminate()"),
+    ]
+
+
 def test_javascript_values():
     assert json.loads(js(["a", 1, None, True])) == ["a", 1, None, True]
     assert js({"__proto__": b"\xff"}) == '{["__proto__"]: Buffer.from("/w==", "base64")}'

@@ -105,6 +105,14 @@ def test_an_event_that_is_evidence_itself_is_told_once():
     assert len(told(emitted(1.0), event, by=(event,))) == 2
 
 
+def test_it_is_told_with_the_device_that_it_came_to_where_that_is_known():
+    event = heard(1.5)
+    seen = Step.of_received("Ben", Received("receiveMessage", (), 1.5, 1.5, 0), device=2)
+    emit = Step("emit", "Asha", event="typing", at=1.0, device=1)
+    passages = told(emit, seen, by=(event,))
+    assert [passage.actor for passage in passages] == ["Asha (device 1)", "Ben (device 2)"]
+
+
 def test_of_a_flood_of_events_the_last_are_told():
     flood = tuple(heard(1 + number / 1000) for number in range(100))
     assert len(told(emitted(1.0), by=flood)) == 1 + MOST_HEARD
