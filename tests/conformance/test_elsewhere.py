@@ -26,7 +26,7 @@ from tests.mutants.registry import all_mutants
 
 pytestmark = pytest.mark.slow
 
-IDS = ("SEND-09", "SEND-12", "AUTH-02", "TYPE-01", "TYPE-03", "ALL-02")
+IDS = ("SEND-09", "SEND-12", "AUTH-02", "TYPE-01", "TYPE-03", "ALL-02", "ALL-06")
 
 
 @dataclass(slots=True)
@@ -80,7 +80,9 @@ def tour(contract: Contract, server: RunningServer) -> Iterator[Tour]:
     notes: list[dict] = []
     journal.listen(lambda note: notes.append(dict(note)))
     ledger = Ledger({id: contract.requirements[id] for id in IDS})
-    world = World.with_tokens(contract, TokenMint(target), ledger, journal, redactor, Pace(), 7)
+    world = World.with_tokens(
+        contract, TokenMint(target), ledger, journal, redactor, Pace(), 7, PROFILES["quick"]
+    )
     users = target.users[5:]
     troupe = DistantTroupe(world, users)
     scenarios = {scenario.name: scenario for scenario in collected(FOLDER)}
@@ -104,6 +106,12 @@ def test_it_acts_on_its_own_users_alone_and_the_journal_and_the_last_steps_tell(
     assert actors
     assert actors <= {user.name for user in tour.users}
     assert {step.actor for step in tour.world.last_steps} <= actors
+
+
+def test_it_is_as_thorough_as_the_run(tour: Tour):
+    assert PROFILES["quick"].plays < PROFILES["default"].plays
+    tour.play("test_any_interleaving_is_as_the_model_says")
+    assert tour.outcome("ALL-06").cases == PROFILES["quick"].plays
 
 
 def test_a_scenario_that_the_backend_did_not_survive_accuses_it_of_nothing(tour: Tour):
