@@ -86,13 +86,7 @@ class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion car
 
     def _page(self, name: str) -> Callable[[Request], Any]:
         async def page(request: Request) -> Response:
-            policy = content_security_policy(request.headers.get("host", ""))
-            headers = {
-                "Content-Security-Policy": policy,
-                "Referrer-Policy": "no-referrer",
-                "X-Content-Type-Options": "nosniff",
-            }
-            return FileResponse(PAGES / name, headers=headers)
+            return page_of(PAGES / name, request)
 
         return page
 
@@ -131,8 +125,18 @@ class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion car
         )
 
 
+def page_of(file: Path, request: Request) -> Response:
+    """A page as the answer to a request, which may load nothing from elsewhere."""
+    headers = {
+        "Content-Security-Policy": content_security_policy(request.headers.get("host", "")),
+        "Referrer-Policy": "no-referrer",
+        "X-Content-Type-Options": "nosniff",
+    }
+    return FileResponse(file, headers=headers)
+
+
 def content_security_policy(host: str) -> str:
-    """What a page of the documentation may load: what this host serves, and nothing else.
+    """What a page of the server may load: what this host serves, and nothing else.
 
     Not every browser takes 'self' for WebSockets too, so the host is named; one that is none is
     left out.

@@ -56,11 +56,12 @@ def show(server: Server, console: Console | None = None) -> None:
     """Print address, documentation, users with a token each, and two lines to begin with."""
     console = console or Console(highlight=False)
     console.print(f"\n[bold green]Listening on {server.url}[/]\n")
+    named = max(map(len, server.pages))
     for name, path in server.pages.items():
-        _line(console, f"  {name:<7} {server.url}{path}")
+        _line(console, f"  {name:<{named}} {server.url}{path}")
     console.print()
     for mock in server.mocks:
-        _line(console, f"  Mock    {mock}")
+        _line(console, f"  {'Mock':<{named}} {mock}")
     if any(server.mocks):
         console.print()
     console.print(_table(server))

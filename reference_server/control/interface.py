@@ -13,7 +13,8 @@ from reference_server.asgi import Application
 from reference_server.chat import Chat, show_time
 from reference_server.control.events import ControlledEvents
 from reference_server.control.guard import Guard
-from reference_server.control.state import show_conversations, show_person
+from reference_server.control.inspector import Inspector
+from reference_server.control.state import show_contract, show_conversations, show_person
 from reference_server.control.stream import Stream, last_known
 from reference_server.control.traffic import Traffic
 from reference_server.control.verbs import Verbs, show_clock, show_fault
@@ -69,7 +70,7 @@ class Interface:
                 RequestValidationMiddleware,
             ],
         )
-        return Guard(built, own_host, origins.allow)
+        return Guard(Inspector(built), own_host, origins.allow)
 
     async def close(self) -> None:
         """End what runs and whoever listens."""
@@ -89,6 +90,7 @@ class Interface:
             "listSnapshots": self._list_snapshots,
             "deleteSnapshot": self._delete_snapshot,
             "showState": self._show_state,
+            "showContract": self._show_contract,
             "listViolations": self._list_violations,
             "deleteViolations": self._delete_violations,
             "listScenarios": self._list_scenarios,
@@ -143,6 +145,9 @@ class Interface:
             "runs": self.runs.running,
         }
         return Answer(200, state)
+
+    async def _show_contract(self, call: Call) -> Answer:
+        return Answer(200, show_contract(self.verbs.contract))
 
     # Traffic
 

@@ -10,7 +10,7 @@ from connexion.middleware.abstract import ROUTING_CONTEXT
 from contract import Operation
 from reference_server.asgi import HANG_UP, Application
 from reference_server.control.faults import ON_REQUESTS, Fault, Faults
-from reference_server.control.traffic import LARGEST_KEPT, Traffic, kept
+from reference_server.control.traffic import LARGEST_KEPT, Traffic, kept, kept_headers
 from reference_server.control.verdicts import Refused, Verdicts, message_of, short
 from reference_server.documented import choose
 from reference_server.rest import Endpoint, respond, user_of
@@ -145,6 +145,7 @@ class Watching:
             "milliseconds": round((time.perf_counter() - exchange.begun) * 1000, 1),
             "by": "control" if by_control else "client",
             "fault": fault,
+            "headers": kept_headers(scope["headers"]),
             "body": kept(exchange.body),
             "answer": kept(exchange.answer),
         }

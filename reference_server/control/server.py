@@ -95,7 +95,7 @@ class ControlledServer(Server):
     @property
     def pages(self) -> Mapping[str, str]:
         """What else there is to open, by name: paths."""
-        return {**super().pages, "Control": f"{ROOT}/openapi.json"}
+        return {**super().pages, "Control": f"{ROOT}/openapi.json", "Inspector": f"{ROOT}/"}
 
     async def stop(self) -> None:
         """Stop what the control interface has begun, then the server."""

@@ -1,7 +1,8 @@
-"""The state of a server, as JSON."""
+"""The state of a server and what it goes by, as JSON."""
 
 from typing import Any
 
+from contract import Contract
 from reference_server.chat import Chat, show_settings, show_time
 from reference_server.control.events import ControlledEvents
 from reference_server.presence import Presence
@@ -40,5 +41,24 @@ def show_person(user: User, presence: Presence, events: ControlledEvents) -> Jso
         "devices": [
             {"name": each.name, "virtual": each.virtual, "since": show_time(each.since)}
             for each in events.devices(user)
+        ],
+    }
+
+
+def show_contract(contract: Contract) -> Json:
+    """The operations and events, as far as one has to know them to choose one."""
+    return {
+        "operations": [
+            {
+                "id": each.id,
+                "method": each.method,
+                "path": each.path,
+                "statuses": sorted(each.responses),
+            }
+            for each in contract.operations.values()
+        ],
+        "events": [
+            {"name": each.name, "by": "client" if each.action == "receive" else "server"}
+            for each in contract.events.values()
         ],
     }

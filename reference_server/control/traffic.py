@@ -1,21 +1,22 @@
 """What went over the wire lately: requests, events, connections, and what clients did wrong.
 
-Everything is bounded: the oldest makes room for the newest. Tokens are never kept: neither headers
-nor queries are, and what looks like a token elsewhere is replaced when it is shown.
+Everything is bounded: the oldest makes room for the newest. Tokens are never kept: neither queries
+nor the values of headers that may hold one are, and what looks like a token elsewhere is replaced
+when it is shown.
 """
 
 import asyncio
 import json
 import re
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
 from contract import Contract
 from reference_server.chat import show_time
-from reference_server.control.verdicts import Wrong
+from reference_server.control.verdicts import Wrong, short
 from reference_server.payloads import encode
 from reference_server.users import User
 
@@ -27,6 +28,9 @@ MOST_VIOLATIONS = 1000
 LARGEST_KEPT = 4096  # bytes of a body or payload; what is larger is cut off
 MOST_WAITING = 2 * MOST_ENTRIES  # entries for a listener that does not read them
 
+MOST_HEADERS = 50
+
+_SECRET = re.compile(r"auth|cookie|token|secret|key|session|password|credential")
 _TOKEN = re.compile(r"eyJ[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]{5,}\.?[A-Za-z0-9_-]*")
 
 
@@ -178,6 +182,19 @@ class Traffic:
 def kept(body: bytes | None) -> bytes | None:
     """As much of a body as an entry keeps."""
     return body[: LARGEST_KEPT + 1] if body else None
+
+
+def kept_headers(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """The headers of a request by name (ASGI), without the values of those that may hold a secret.
+
+    One that came several times has its values in one text, as RFC 9110 joins them.
+    """
+    shown: dict[str, str] = {}
+    for raw, value in list(headers)[:MOST_HEADERS]:
+        name = raw.decode("latin-1").lower()
+        text = "(hidden)" if _SECRET.search(name) else short(value.decode("latin-1"))
+        shown[short(name)] = f"{shown[short(name)]}, {text}" if short(name) in shown else text
+    return shown
 
 
 def kept_payload(payload: Any) -> bytes:

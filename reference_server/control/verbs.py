@@ -45,7 +45,7 @@ class Verbs:
         application: Application,
     ) -> None:
         """`application` answers REST requests."""
-        self._contract = contract
+        self.contract = contract
         self._chat = chat
         self._tokens = tokens
         self._events = events
@@ -84,7 +84,7 @@ class Verbs:
 
     def adopt(self, contract: Contract) -> None:
         """Go by another contract from now on."""
-        self._contract = contract
+        self.contract = contract
 
     # Users
 
@@ -215,7 +215,7 @@ class Verbs:
         return named(self.users, arguments["as"]), named(self.users, arguments[other])
 
     async def _emit(self, user: User, event: str, payload: Json) -> Any:
-        require(self._contract.events[event].payload, payload)
+        require(self.contract.events[event].payload, payload)
         acknowledgement = await self._events.receive(user, event, payload)
         if not acknowledgement.get("success"):
             why = acknowledgement.get("message")
@@ -223,7 +223,7 @@ class Verbs:
         return acknowledgement.get("data")
 
     async def _request(self, user: User, operation_id: str, other: User, body: Any) -> Any:
-        operation = self._contract.operations[operation_id]
+        operation = self.contract.operations[operation_id]
         if operation.request is not None:
             require(operation.request, body)
         content = encode(body) if body is not None else b""

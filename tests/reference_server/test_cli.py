@@ -215,7 +215,7 @@ def test_control_and_mock_are_there_unless_they_are_not_wanted(start: Any, tmp_p
     url, headers = announced["url"], {"Prefer": "code=418"}
     assert requests.get(f"{url}/_reference/state", timeout=5).status_code == 200
     process.send_signal(signal.SIGINT)
-    assert f"Control {url}/_reference/openapi.json" in process.communicate(timeout=10)[0]
+    assert f"Inspector {url}/_reference/" in process.communicate(timeout=10)[0]
     (tmp_path / "announced.json").unlink()
     process, announced = start("--no-control", "--no-mock")
     url, headers = announced["url"], headers | bearer(announced)
