@@ -37,9 +37,13 @@ export function render(entry) {
   const item = element("li", { className: `entry ${entry.kind}` });
   if (isViolation(entry)) item.classList.add("violation");
   const details = element("details", {}, summary(entry));
-  details.addEventListener("toggle", () => details.children.length > 1 || details.append(content(entry)));
   item.append(details);
   if (isViolation(entry)) item.append(verdict(entry));
+  let detail = null; // made when it is first asked for
+  details.addEventListener("toggle", () => {
+    if (!detail) item.append((detail = content(entry)));
+    detail.hidden = !details.open;
+  });
   return item;
 }
 
@@ -73,7 +77,7 @@ function mark({ kind, direction, name }) {
 }
 
 function who({ user, to, kind, direction }) {
-  if (kind !== "event" || direction === "in") return user?.name ?? (kind === "scenario" ? "" : "somebody");
+  if (kind !== "event" || direction === "in") return user?.name ?? (["scenario", "control"].includes(kind) ? "" : "somebody");
   return to.length ? `to ${to.map((each) => each?.name ?? "?").join(", ")}` : "to nobody online";
 }
 

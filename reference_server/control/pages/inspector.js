@@ -242,7 +242,7 @@ function showScenarios(scenarios) {
         "span",
         { className: "wide" },
         each.name,
-        element("span", { className: "quiet block" }, `${each.title} ${Math.round(each.seconds)} s`),
+        element("span", { className: "quiet block" }, `${each.title} · ${Math.round(each.seconds)} s`),
       ),
       button("Run", `Run ${each.name}`, () => act(`${each.name} runs.`, "POST", `scenarios/${each.name}/run`)),
     ),

@@ -8,7 +8,8 @@ const MOST_KNOWN = 4 * MOST_SHOWN;
 const AT_ONCE = 200; // entries that are drawn before the page may do something else
 
 const log = page("log");
-const known = new Set(); // what was heard already, by id and time: a server that starts anew counts anew
+// What was heard already, by id and time: a server that starts anew counts from one again.
+const known = new Set();
 const shown = []; // {entry, item}, the newest first, as in the list
 let waiting = []; // heard and not yet drawn
 let paused = false;
@@ -34,10 +35,19 @@ function soon() {
   drawing = true;
   requestAnimationFrame(() => {
     drawing = false;
-    if (!paused) for (const entry of waiting.splice(0, AT_ONCE)) insert(entry);
+    if (!paused) draw(waiting.splice(0, AT_ONCE));
     tell();
     if (!paused && waiting.length) soon();
   });
+}
+
+/** Insert entries; what one reads does not move away. */
+function draw(entries) {
+  const above = log.scrollTop;
+  const height = above > 0 && log.scrollHeight;
+  entries.forEach(insert);
+  while (shown.length > MOST_SHOWN) shown.pop().item.remove();
+  if (above > 0) log.scrollTop = above + log.scrollHeight - height;
 }
 
 function insert(entry) {
@@ -48,12 +58,19 @@ function insert(entry) {
   item.hidden = !fits(entry);
   log.insertBefore(item, shown[at]?.item ?? null);
   shown.splice(at, 0, { entry, item });
-  // What one reads does not move away.
-  if (!item.hidden && log.scrollTop > 0) log.scrollTop += at === 0 ? item.offsetHeight : 0;
-  while (shown.length > MOST_SHOWN) shown.pop().item.remove();
 }
 
-const isBefore = (one, two) => one.time < two.time || (one.time === two.time && one.id < two.id);
+/** Whether one entry began before another. Within a millisecond, causes come before effects. */
+function isBefore(one, two) {
+  if (one.time !== two.time) return one.time < two.time;
+  return rank(one) === rank(two) ? one.id < two.id : rank(one) < rank(two);
+}
+
+/** What clients do is noted once it is done, but came first; verbs are noted after what they do. */
+function rank({ kind, direction }) {
+  if (kind === "control" || kind === "scenario") return 2;
+  return kind === "request" || direction === "in" ? 0 : 1;
+}
 
 function fits(entry) {
   const user = page("only-user").value;
