@@ -5,6 +5,7 @@ import { button, choices, element, group, page, rows } from "./dom.js";
 import { hear } from "./traffic.js";
 
 const SETTLED = 150; // milliseconds after the last entry until the state is asked for anew
+const TOLD = 8000; // milliseconds that what came of an action is shown
 const MOST_RUNS = 4;
 const KINDS = ["request", "event", "connection", "fault", "control", "scenario"];
 
@@ -27,7 +28,11 @@ async function act(said, method, path, body) {
   await look();
 }
 
+let telling = null;
+
 function tell(text, bad = false) {
+  clearTimeout(telling);
+  telling = text && setTimeout(() => tell(""), TOLD);
   page("told").textContent = text;
   page("told").classList.toggle("bad", bad);
 }
@@ -160,7 +165,8 @@ function showUsers() {
   choices(page("whom"), [new Option("anybody", ""), ...options()]);
   choices(page("only-user"), [new Option("everybody", ""), ...options()]);
   page("actor").textContent = person(actor)?.name ?? "";
-  rows(page("devices"), person(actor)?.devices ?? [], (device) => device.name, deviceRow);
+  const devices = (person(actor)?.devices ?? []).map((device) => ({ ...device, owner: actor }));
+  rows(page("devices"), devices, (device) => device.name, deviceRow);
   page("violations").textContent = state.violations;
   page("violations").hidden = state.violations === 0;
   const count = (number, what) => `${number} ${what}${number === 1 ? "" : "s"}`;
@@ -187,8 +193,8 @@ function userRow(user) {
 }
 
 function deviceRow(device) {
-  const { name } = person(actor);
-  const body = { as: actor, device: device.name };
+  const { name } = person(device.owner);
+  const body = { as: device.owner, device: device.name };
   const leave = () => act(`${device.name} of ${name} left.`, "POST", "leave", body);
   const drop = () => {
     const later = page("unnoticed").checked && device.virtual ? { unnoticed: "20s" } : {};

@@ -76,7 +76,8 @@ def test_traffic_of_a_frontend_appears_with_what_it_broke_and_how_to_mend_it(
               window.heard = new Promise((resolve) => socket.on("receiveMessage", resolve));
               await socket.emitWithAck("typing", {recipientId: ben});
               await socket.emitWithAck("typng", {recipientId: ben});
-              const headers = {Authorization: `Bearer ${token}`, "Content-Type": "application/json"};
+              const headers = {Authorization: `Bearer ${token}`};
+              headers["Content-Type"] = "application/json";
               await fetch(`${url}/api/messages/${ben}`, {headers});
               const body = JSON.stringify({recipientId: ben});
               await fetch(`${url}/api/messages/send`, {method: "POST", headers, body});
@@ -207,6 +208,49 @@ def test_hostile_texts_stay_texts(
     assert "unsafe" not in policy
 
 
+def test_a_server_that_starts_anew_is_found_again(visit: Any) -> None:
+    with running(control=True) as server:
+        port = urlsplit(server.url).port
+        visited = visit(server.url)
+        visited.press("Send")
+        visited.entry("receiveMessage").wait_for()
+    visited.page.get_by_text("The server is gone").wait_for()
+    with running(control=True, port=port) as server:
+        visited.page.get_by_text("Connected", exact=True).wait_for()
+        requests.post(f"{server.url}/_reference/connect", json={"as": "Chitra"}, timeout=5)
+        visited.entry("Chitra").wait_for()
+        visited.page.get_by_text("1 of 10 online").wait_for()
+        assert visited.entry("receiveMessage").is_visible()
+
+
+def test_the_page_fits_phone_and_desk_and_the_dark(visit: Any) -> None:
+    page = visit().page
+    for size in (PHONE, {"width": 1280, "height": 900}):
+        page.set_viewport_size(size)
+        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
+    shades = []
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        shades.append(sum(map(int, re.findall(r"\d+", paper)[:3])))
+    assert shades[0] > 600
+    assert shades[1] < 150
+
+
+def test_every_kind_of_fault_can_be_chosen(visit: Any) -> None:
+    options = visit().page.locator("#kind option")
+    assert set(options.evaluate_all("all => all.map((it) => it.value)")) == set(get_args(Kind))
+
+
+def test_the_page_is_found_and_guarded(server: RunningServer) -> None:
+    moved = requests.get(f"{server.url}/_reference", allow_redirects=False, timeout=5)
+    assert (moved.status_code, moved.headers["Location"]) == (307, "/_reference/")
+    foreign = requests.get(f"{server.url}/_reference/", headers={"Host": "evil.example"}, timeout=5)
+    assert foreign.status_code == 403
+    missing = requests.get(f"{server.url}/_reference/pages/inspector.html", timeout=5)
+    assert (missing.status_code, missing.json()["success"]) == (404, False)
+
+
 def test_thousands_of_entries_are_bounded_and_in_order(
     visit: Any, connect: Any, asha: User, ben: User
 ) -> None:
@@ -229,44 +273,3 @@ def test_thousands_of_entries_are_bounded_and_in_order(
     page.get_by_text("0, 1 waiting").wait_for()
     visited.press("Go on")
     visited.entry("no event nonsense").wait_for()
-
-
-def test_a_server_that_starts_anew_is_found_again(visit: Any) -> None:
-    with running(control=True) as server:
-        port = urlsplit(server.url).port
-        visited = visit(server.url)
-        visited.press("Send")
-        visited.entry("receiveMessage").wait_for()
-    visited.page.get_by_text("The server is gone").wait_for()
-    with running(control=True, port=port) as server:
-        visited.page.get_by_text("Connected", exact=True).wait_for()
-        requests.post(f"{server.url}/_reference/connect", json={"as": "Chitra"}, timeout=5)
-        visited.entry("Chitra").wait_for()
-        visited.page.get_by_text("1 of 10 online").wait_for()
-        assert visited.entry("receiveMessage").is_visible()
-
-
-@pytest.mark.parametrize("size", [PHONE, {"width": 1280, "height": 900}])
-def test_the_page_fits_phone_and_desk_and_the_dark(visit: Any, size: dict[str, int]) -> None:
-    shades = []
-    for scheme in ("light", "dark"):
-        page = visit(viewport=size, color_scheme=scheme).page
-        assert page.evaluate("document.documentElement.scrollWidth") <= size["width"]
-        paper = page.evaluate("getComputedStyle(document.body).backgroundColor")
-        shades.append(sum(map(int, re.findall(r"\d+", paper)[:3])))
-    assert shades[0] > 600
-    assert shades[1] < 150
-
-
-def test_every_kind_of_fault_can_be_chosen(visit: Any) -> None:
-    options = visit().page.locator("#kind option")
-    assert set(options.evaluate_all("all => all.map((it) => it.value)")) == set(get_args(Kind))
-
-
-def test_the_page_is_found_and_guarded(server: RunningServer) -> None:
-    moved = requests.get(f"{server.url}/_reference", allow_redirects=False, timeout=5)
-    assert (moved.status_code, moved.headers["Location"]) == (307, "/_reference/")
-    foreign = requests.get(f"{server.url}/_reference/", headers={"Host": "evil.example"}, timeout=5)
-    assert foreign.status_code == 403
-    missing = requests.get(f"{server.url}/_reference/pages/inspector.html", timeout=5)
-    assert (missing.status_code, missing.json()["success"]) == (404, False)

@@ -13,9 +13,11 @@ from contract import load
 from reference_server import RunningServer, running
 from reference_server.control.traffic import (
     LARGEST_KEPT,
+    MOST_HEADERS,
     MOST_WAITING,
     Traffic,
     kept,
+    kept_headers,
     kept_payload,
 )
 from reference_server.users import User
@@ -201,3 +203,23 @@ def test_the_end_of_the_server_ends_the_stream() -> None:
         events = iter(reader)
         next(events)
     assert list(events) == []
+
+
+def test_headers_are_kept_without_what_may_be_secret() -> None:
+    given = [
+        (b"Accept", b"application/json"),
+        (b"Authorization", b"Basic YTpi"),
+        (b"Cookie", b"session=1"),
+        (b"X-Api-Key", b"1234"),
+        (b"X-Note", b"one"),
+        (b"x-note", b"two"),
+    ]
+    assert kept_headers(given) == {
+        "accept": "application/json",
+        "authorization": "(hidden)",
+        "cookie": "(hidden)",
+        "x-api-key": "(hidden)",
+        "x-note": "one, two",
+    }
+    assert len(kept_headers((b"x-%d" % each, b"y" * 5000) for each in range(99))) == MOST_HEADERS
+    assert len(kept_headers([(b"x-long", b"y" * 5000)])["x-long"]) < 300
