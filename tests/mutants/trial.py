@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 from unittest import mock
 
-from conformance import run
+from conformance import company, run
 from conformance.backend.target import Target
 from conformance.fuzzing.generation import Generator
 from conformance.judging.findings import Status
@@ -116,7 +116,7 @@ def _scenarios_of(id: str | None) -> Iterator[None]:
     def select(folder: Path) -> tuple[Scenario, ...]:
         return tuple(one for one in collected(folder) if id in one.requirements)
 
-    with mock.patch.object(run, "collected", select), mock.patch.object(run, "fuzz"):
+    with mock.patch.object(run, "collected", select), mock.patch.object(company, "fuzz"):
         yield
 
 
