@@ -22,7 +22,7 @@ import jsonschema_rs
 import pytest
 import tomli_w
 
-from conformance import run as running
+from conformance import company
 from conformance.backend.processes import reference_server
 from conformance.backend.target import Target, TargetError
 from conformance.judging.findings import Outcome, Status, Verdict
@@ -389,7 +389,7 @@ def test_a_fault_of_the_suite_leaves_a_report_and_says_what_it_was(
     def fault(*arguments: object) -> None:
         raise KeyError("x")
 
-    monkeypatch.setattr(running, "fuzz", fault)
+    monkeypatch.setattr(company, "fuzz", fault)
     report = run(target, only=frozenset({"HIST-08"}))
     assert (report.verdict, report.exit_status) == (Verdict.INCOMPLETE, 4)
     assert report.stopped == "an error of this suite: KeyError: 'x'"

@@ -662,7 +662,8 @@ def test_a_server_that_stops_reading_does_not_hold_up_the_sender():
         before = time.monotonic()
         with pytest.raises(Closed, match="sending failed"):
             connection.emit("x", "y" * 30_000_000)
-        assert time.monotonic() - before < 3
+        # Long before the server would read on; a busy machine needs seconds for so large a frame.
+        assert time.monotonic() - before < 8
         assert connection.closed
         stopped.set()
 
