@@ -26,7 +26,7 @@ from conformance import company
 from conformance.backend.processes import reference_server
 from conformance.backend.target import Target, TargetError
 from conformance.judging.findings import Outcome, Status, Verdict
-from conformance.profiles import Profile
+from conformance.profiles import PROFILES
 from conformance.reports.files import write_reports
 from conformance.reports.json import as_json
 from conformance.reports.report import Report
@@ -42,7 +42,7 @@ USERS = [
     {"_id": f"60d0fe4f5311236168a109c{digit}", "userId": f"R2C00{digit}", "name": name}
     for digit, name in enumerate(("Asha", "Ben", "Cara", "Dev"))
 ]
-SHORT = Profile("quick", examples=2, payloads=2, fuzzing_s=2, whole_s=60)
+SHORT = replace(PROFILES["quick"], examples=2, payloads=2, fuzzing_s=2, whole_s=60)
 SCHEMA = jsonschema_rs.Draft202012Validator(
     json.loads(files("conformance.reports").joinpath("report.schema.json").read_text())
 )

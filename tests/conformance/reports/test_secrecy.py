@@ -3,13 +3,14 @@
 import io
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from conformance.backend.target import Target
-from conformance.profiles import Profile
+from conformance.profiles import PROFILES
 from conformance.reports import github
 from conformance.reports.files import FILES, write_reports
 from conformance.reports.terminal import print_report
@@ -23,7 +24,7 @@ USERS = [
     for digit, name in enumerate(("Asha", "Ben", "Cara"))
 ]
 ONLY = frozenset({"AUTH-01", "AUTH-02", "HIST-01", "SEND-01", "SEND-09", "ERR-01", "META-01"})
-QUICK = Profile("quick", examples=1, payloads=1, fuzzing_s=1, whole_s=30)
+QUICK = replace(PROFILES["quick"], examples=1, payloads=1, fuzzing_s=1, whole_s=30)
 FORMS = (*FILES, "events.ndjson", "job summary", "annotations", "terminal")
 
 
