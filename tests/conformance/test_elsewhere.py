@@ -133,7 +133,7 @@ def test_the_run_learns_the_secrets_that_were_made_elsewhere(tour: Tour):
 
 def test_fuzzing_elsewhere_is_handed_over_and_not_entered(tour: Tour):
     tour.world.ledger = Ledger({"TYPE-03": tour.world.contract.requirements["TYPE-03"]})
-    tally, outcomes = tour.troupe.fuzz_events(PROFILES["quick"], lambda: True, 1.5)
+    tally, outcomes = tour.troupe.fuzz_events(PROFILES["quick"], lambda: True, 30)
     assert tally.cases > 0
     assert "TYPE-03" in {outcome.requirement.id for outcome in outcomes}
     assert tour.outcome("TYPE-03").cases == 0
