@@ -1,6 +1,7 @@
 """One run: from a target to a report."""
 
 import contextlib
+import os
 import secrets
 import signal
 import threading
@@ -69,6 +70,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     and OSError when events.ndjson cannot be opened; where it cannot be written further, the run
     goes on without it.
     """
+    # Hypothesis would leave a folder wherever the suite is run; this one cannot be made.
+    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
     with _Interrupts() as interrupts, contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
         redactor = Redactor()

@@ -51,8 +51,6 @@ exit status:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    # Hypothesis would leave a folder wherever the command is run; this one cannot be made.
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows ASCII alone shows a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")

@@ -34,7 +34,7 @@ from conformance.model.deeds import (
     Type,
     Unblock,
 )
-from conformance.model.model import TRANSPORTS, Model
+from conformance.model.model import MOST_DEVICES, TRANSPORTS, Model
 
 STEPS = 30
 """Times that a rule is chosen for one script; about 60 deeds come of it."""
@@ -63,6 +63,7 @@ def _drawn(seats: int, salt: int) -> list[Script]:
         settings=settings(
             max_examples=BATCH + 1,
             stateful_step_count=STEPS,
+            backend="hypothesis",
             database=None,
             deadline=None,
             derandomize=False,
@@ -145,22 +146,26 @@ class _Machine(RuleBasedStateMachine):
     unblock = _rule(Unblock)
     calm = _rule(Calm)
 
-    @rule(who=_somebody(), how=st.sampled_from(["comes back", "was typing", "keeps the newest"]))
+    @rule(who=_somebody(), how=st.sampled_from(["comes back", "was typing", "changes devices"]))
     def step(self, who: Any, how: str) -> None:
-        """Somebody leaves with every device, perhaps while typing, and comes back; or leaves with
-        all but the newest.
+        """Somebody leaves with every device, perhaps while typing, and comes back; or opens as many
+        as there may be and leaves with all but the newest. Then somebody writes to that one.
         """
+        comes = Connect(who, TRANSPORTS[0])
         if how == "was typing":
             self._begin_to_type(who)
         self.do(Calm())
-        for device in self.model.devices_of(who)[how == "keeps the newest" :]:
+        if how == "changes devices":
+            self.do(*[comes] * MOST_DEVICES, Calm())
+        for device in self.model.devices_of(who)[how == "changes devices" :]:
             self.do(Goodbye(device.number))
         self.do(Calm())
-        if how != "keeps the newest":
-            self.do(Connect(who, TRANSPORTS[0]), Calm())
+        if how != "changes devices":
+            self.do(comes, Calm())
         if how == "was typing":
             self._begin_to_type(who)
-            self.do(Calm())
+        writers = (deed for deed in self.model.legal(Post) if deed.whom == who)
+        self.do(next(writers), Calm())
 
     def _begin_to_type(self, who: Seat) -> None:
         """To somebody who hears of it, if there is one."""

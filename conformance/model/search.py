@@ -79,7 +79,15 @@ class Search:
         return failure
 
     def _report(self, first: Failure) -> None:
-        failure, again = self._confirmed(self._shortened(first))
+        try:
+            failure, again = self._confirmed(self._shortened(first))
+        except Exception:
+            # Whatever keeps the suite from looking again, this was seen.
+            self._accuse(first)
+            raise
+        self._accuse(failure, again=again)
+
+    def _accuse(self, failure: Failure, *, again: bool = True) -> None:
         self._stage.check(
             REQUIREMENT,
             False,

@@ -29,7 +29,8 @@ PATIENCE = 0.3
 
 SEED = 1
 
-PROFILE = replace(PROFILES["quick"], plays=PROFILES["default"].plays, shortening_s=1)
+USUAL = PROFILES["default"]
+PROFILE = replace(PROFILES["quick"], plays=USUAL.plays, playing_s=USUAL.playing_s, shortening_s=1)
 """What only some interleavings bring about is looked for as by default; nobody reads how."""
 
 

@@ -265,6 +265,19 @@ def test_when_the_time_for_it_is_over_the_story_is_as_short_as_it_got(stand, mon
     assert ONCE not in finding.observed
 
 
+@pytest.mark.usefixtures("plays_long")
+def test_what_was_seen_is_told_even_where_the_suite_fails_meanwhile(stand, monkeypatch):
+    def fail(*_):
+        raise KeyError("x")
+
+    nobody_hears_of_typing(monkeypatch)
+    monkeypatch.setattr(search, "shorten", fail)
+    with pytest.raises(KeyError):
+        stand.findings()
+    (accusation,) = stand.stage.accusations
+    assert "typing does not reach" in accusation.judgement.summary
+
+
 def test_no_script_begins_when_time_is_over(stand):
     assert stand.findings(plays=50, playing_s=0) == ()
     assert stand.outcome.cases == 1
