@@ -67,8 +67,10 @@ def target_at(url: str, off: tuple[str, ...] = ()) -> dict:
 
 
 @pytest.fixture
-def suite(pytester: pytest.Pytester) -> Iterator[Suite]:
+def suite(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> Iterator[Suite]:
     """The suite of a team that has written nothing yet."""
+    for name in ("CI", "BUILD_NUMBER"):  # where pytest writes its summary in another way
+        monkeypatch.delenv(name, raising=False)
     pytester.makepyprojecttoml("[tool.pytest.ini_options]\n")
     with ExitStack() as stack:
         yield Suite(pytester, stack)
