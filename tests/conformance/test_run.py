@@ -64,7 +64,7 @@ def target_at(url: str, **sections) -> Target:
 def run(tmp_path):
     """Runs the suite with short deadlines and gives report, notes and seconds taken."""
 
-    def run(target: Target | str, listen=lambda note: None, *, within: float = 45, **plan):
+    def run(target: Target | str, listen=lambda note: None, *, within: float = 90, **plan):
         target = target_at(target) if isinstance(target, str) else target
         given = {"profile": SHORT, "patience": 0.1} | plan
         began = time.monotonic()
