@@ -51,7 +51,7 @@ PROFILES = {
             "thorough",
             examples=600,
             payloads=300,
-            plays=80,
+            plays=60,
             playing_s=120,
             shortening_s=60,
             fuzzing_s=240,

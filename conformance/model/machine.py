@@ -36,10 +36,8 @@ from conformance.model.deeds import (
 )
 from conformance.model.model import MOST_DEVICES, TRANSPORTS, Model
 
-STEPS = 30
-"""Times that a rule is chosen for one script; about 60 deeds come of it."""
-
-
+STEPS = 25
+"""Times that a rule is chosen for one script; some 65 deeds come of it."""
 BATCH = 2
 """Scripts that are drawn at a time. Of ten and more, Hypothesis makes the first ones small."""
 

@@ -113,7 +113,7 @@ class Search:
         def until() -> bool:
             return time.monotonic() - begun > self._shortening
 
-        if any(fails(first.script) for _ in range(ATTEMPTS)):
+        if any(not until() and fails(first.script) for _ in range(ATTEMPTS)):
             shorten(found[-1].script, len(self._players.actors), fails, until)
         self._shortening = max(0.0, self._shortening - (time.monotonic() - begun))
         return found

@@ -61,9 +61,11 @@ class _Search:
                 self._accepts(without(self.best, range(start, end), self._seats))
                 end = min(start, len(self.best))
             size //= 2
-        for index, deed in enumerate(self.best):
-            for plainer in _plainer(deed):
+        index = 0
+        while index < len(self.best):  # which may become shorter
+            for plainer in _plainer(self.best[index]):
                 self._accepts((*self.best[:index], plainer, *self.best[index + 1 :]))
+            index += 1
         return self.best != before and not self._until()
 
     def _accepts(self, candidate: Script) -> None:
