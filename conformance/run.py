@@ -1,7 +1,6 @@
 """One run: from a target to a report."""
 
 import contextlib
-import os
 import secrets
 import signal
 import threading
@@ -35,6 +34,7 @@ from conformance.stage.programme import Programme, relevant
 from conformance.stage.watch import Backend, Unusable, spent
 from conformance.stage.world import World
 from contract import Contract, Requirement
+from contract.generation import keep_tables
 
 FIRST_PACE_PATIENCE = 1.0
 """Deadlines until the latency is measured are the ordinary ones."""
@@ -70,8 +70,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     and OSError when events.ndjson cannot be opened; where it cannot be written further, the run
     goes on without it.
     """
-    # Hypothesis would leave a folder wherever the suite is run; this one cannot be made.
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", os.devnull)
+    keep_tables()
     with _Interrupts() as interrupts, contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
         redactor = Redactor()

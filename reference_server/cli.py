@@ -4,7 +4,6 @@ import argparse
 import io
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -248,15 +247,13 @@ def _play(options: PlayOptions) -> int:
 
 
 def _run(options: Options, secret: str) -> int:
-    # Where Hypothesis, which makes answers up, keeps what it knows of characters; otherwise it
-    # leaves a folder wherever the server was started.
-    scratch = Path(tempfile.gettempdir()) / "r2c-server-hypothesis"
-    os.environ.setdefault("HYPOTHESIS_STORAGE_DIRECTORY", str(scratch))
+    from contract.generation import keep_tables
     from reference_server import users
     from reference_server.clock import Clock
     from reference_server.origins import Origins
     from reference_server.tokens import Tokens
 
+    keep_tables()
     if options.state and options.store:
         raise StartError("--state is for what is kept in memory; with --store MongoDB keeps it.")
     origins = Origins.of(options.allow_origin)

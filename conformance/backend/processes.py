@@ -26,6 +26,8 @@ END_TIMEOUT = 5.0
 """Seconds a process may take to end after SIGTERM, before it is killed."""
 LONGEST_TAIL = 10_000
 """Bytes at the end of a log that are searched for its last line."""
+PLAYERS = Path(__file__).with_name("players.yaml")
+"""Who the reference server knows when the suite verifies it."""
 CHECK_EVERY = 0.05
 """Seconds between two looks at whether a backend answers."""
 
@@ -169,6 +171,8 @@ def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
                 "reference_server",
                 "--port",
                 "0",
+                "--users",
+                str(PLAYERS),
                 "--announce",
                 str(announcement),
             ],

@@ -22,6 +22,8 @@ USAGE_ERROR = 2
 INCOMPLETE = 3
 SUITE_ERROR = 4
 DEFAULT_TARGET = Path("target.toml")
+PROCESSES = min(2, os.cpu_count() or 1)
+"""In how many processes a run plays; a third one would start for longer than it plays."""
 COMMANDS = {
     "requirements": "catalogue",
     "explain": "catalogue",
@@ -215,6 +217,7 @@ def _verify(arguments: argparse.Namespace) -> int:
         seed=chosen_seed(arguments.seed, baseline=arguments.baseline is not None),
         strict=arguments.strict,
         only=only,
+        processes=PROCESSES,
     )
     reporting = Reporting.of(folder, arguments.annotations, os.environ)
     unwritten: tuple[Unwritten, ...] = ()
