@@ -23,7 +23,7 @@ import pytest
 import tomli_w
 
 from conformance import company
-from conformance.backend.processes import reference_server
+from conformance.backend.processes import PLAYERS, reference_server
 from conformance.backend.target import Target, TargetError
 from conformance.judging.findings import Outcome, Status, Verdict
 from conformance.profiles import PROFILES
@@ -283,7 +283,8 @@ def test_a_backend_that_dies_is_started_again_and_the_run_goes_on(run, reference
     port = urlsplit(target.url).port
     line = (
         f"echo $$ > {shlex.quote(str(note))}; exec {sys.executable} -m reference_server "
-        f"--port {port} --secret {shlex.quote(target.auth.secret)}"
+        f"--port {port} --users {shlex.quote(str(PLAYERS))} "
+        f"--secret {shlex.quote(target.auth.secret)}"
     )
     target = replace(target, start=f"cd {shlex.quote(str(ROOT))}; {line}")
     report = run(target, after_scenarios(3, lambda: os.kill(int(note.read_text()), signal.SIGKILL)))
