@@ -9,31 +9,19 @@ named below with npm into a temporary folder; needs Node.
 
 import argparse
 import json
-import shlex
-import socket
-import subprocess
-import sys
 import tempfile
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
 import requests
 
+from benchmarks.servers import PATIENCE, SECRET, Server, ours, prism
 from reference_server.clock import Clock
 from reference_server.tokens import Tokens
 from reference_server.users import load
 
-PRISM = "@stoplight/prism-cli@5.14.2"
-DOCUMENT = Path(__file__).parents[1] / "openapi" / "openapi.yaml"
-PATIENCE = 60.0
-"""Seconds a server may take to listen, or to answer."""
-CHECK_EVERY = 0.01
-"""Seconds between two looks at whether it listens."""
-SECRET = "for-this-comparison-and-nothing-else"
 ASHA, BEN, HIRO = (list(load())[number] for number in (0, 1, 7))
 NOBODY = "60d0fe4f5311236168a1ffff"
 
@@ -82,58 +70,6 @@ def preferring() -> tuple[Question, ...]:
         Question(f"Prefer: {prefer}", "GET", f"/api/messages/{HIRO.id}", prefer=prefer)
         for prefer in ("code=404", "example=conversation", "dynamic=true", "code=418")
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Server:
-    """A command that serves the document on a port."""
-
-    name: str
-    command: tuple[str, ...]
-
-    @contextmanager
-    def running(self, log: Path) -> Iterator[tuple[str, float, float]]:
-        """Its URL, the seconds until it answered its first request, and its memory in MB then."""
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        begun = time.monotonic()
-        with log.open("w") as output:
-            process = subprocess.Popen(
-                [word.format(port=port) for word in self.command], stdout=output, stderr=output
-            )
-        try:
-            _await_answer(process, url, log)
-            yield url, time.monotonic() - begun, _memory(process.pid)
-        finally:
-            process.terminate()
-            process.wait(PATIENCE)
-
-
-def free_port() -> int:
-    """A port of this machine that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
-def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while True:
-        try:
-            requests.get(f"{url}/api/messages/{BEN.id}", timeout=PATIENCE)
-            return
-        except requests.ConnectionError:
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise SystemExit(
-                    f"{shlex.join(process.args)} does not answer:\n{log.read_text()}"
-                ) from None
-        time.sleep(CHECK_EVERY)
-
-
-def _memory(pid: int) -> float:
-    """Resident memory of a process, in MB (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def asked(url: str, question: Question, token: str) -> str:
@@ -186,16 +122,6 @@ def compare(servers: Sequence[Server], starts: int, folder: Path) -> None:
                 print(f"{number:>3} {question.what:36} {asked(url, question, token)}")
 
 
-def installed(folder: Path) -> str:
-    """Prism's command, installed there."""
-    print(f"installing {PRISM} with npm …", file=sys.stderr)
-    subprocess.run(
-        ["npm", "install", "--prefix", folder, "--no-audit", "--no-fund", "--silent", PRISM],
-        check=True,
-    )
-    return str(folder / "node_modules" / ".bin" / "prism")
-
-
 def main() -> None:
     """Runs the comparison."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.beside_prism", description=__doc__)
@@ -204,16 +130,7 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="beside-prism-") as name:
         folder = Path(name)
-        prism = arguments.prism or installed(folder)
-        ours = str(Path(sys.executable).with_name("r2c-server"))
-        compare(
-            (
-                Server("r2c-server", (ours, "--port", "{port}", "--secret", SECRET)),
-                Server("Prism", (*shlex.split(prism), "mock", "-p", "{port}", str(DOCUMENT))),
-            ),
-            arguments.starts,
-            folder,
-        )
+        compare((ours(), prism(arguments.prism, folder)), arguments.starts, folder)
 
 
 if __name__ == "__main__":
