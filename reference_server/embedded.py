@@ -38,6 +38,16 @@ class _Collection(_Base):  # type: ignore[misc]
         self.delete_many({})
         self._ids.clear()
 
+    def copies(self, query: Mapping[str, Any]) -> list[Document]:
+        """The documents that fit, each a copy of its own in what a caller may change: values other
+        than dictionaries are immutable. mongomock's own copy of each part costs as much as all
+        else that a request does.
+        """
+        return [
+            {name: dict(part) if isinstance(part, dict) else part for name, part in each.items()}
+            for each in self._iter_documents(query)
+        ]
+
     def _iter_documents(self, query: Mapping[str, Any]) -> Iterator[Document]:
         if "_id" in query:
             ids = [query["_id"]]
@@ -46,8 +56,12 @@ class _Collection(_Base):  # type: ignore[misc]
         else:
             yield from super()._iter_documents(query)
             return
+        # Nothing here expires and one thread reads, so mongomock's lock and clock are passed by.
+        documents = self._store._documents
+        narrowed = len(query) > 1
         for each in ids:
-            if each in self._store and _applies(query, document := self._store[each]):
+            document = documents.get(each)
+            if document is not None and (not narrowed or _applies(query, document)):
                 yield document
 
 
@@ -79,11 +93,10 @@ class EmbeddedCollection:
         self.changed([document["_id"]])
 
     async def find_one(self, query: Mapping[str, Any]) -> Document | None:
-        found: Document | None = self._collection.find_one(query)
-        return found
+        return next(iter(self._collection.copies(query)), None)
 
     def find(self, query: Mapping[str, Any]) -> _Cursor:
-        return _Cursor(list(self._collection.find(query)))
+        return _Cursor(self._collection.copies(query))
 
     async def find_one_and_update(
         self,
@@ -106,12 +119,11 @@ class EmbeddedCollection:
 
     def document(self, id: Any) -> Document | None:
         """A copy of the document with this `_id`."""
-        found: Document | None = self._collection.find_one({"_id": id})
-        return found
+        return next(iter(self._collection.copies({"_id": id})), None)
 
     def documents(self) -> list[Document]:
         """A copy of all that is in it."""
-        return list(self._collection.find({}))
+        return self._collection.copies({})
 
     def put(self, documents: Iterable[Document]) -> None:
         """Hold these documents and no others."""

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from typing import Any, NoReturn
 
+import orjson
+
 from contract import Request, Violation
 from reference_server.errors import Invalid
 
@@ -26,8 +28,13 @@ def decode(body: bytes) -> Any:
 
 
 def encode(value: Any) -> bytes:
-    """The JSON text of a value, in UTF-8."""
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    """The JSON text of a value, in UTF-8. Raises TypeError for what JSON cannot say, and ValueError
+    for text that is no Unicode.
+    """
+    try:
+        return orjson.dumps(value)
+    except TypeError:  # also for a whole number of more than 64 bits, which JSON can say
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def require(request: Request, value: Any) -> None:

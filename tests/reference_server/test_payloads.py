@@ -68,3 +68,13 @@ def test_what_stands_deep_in_an_unknown_field_is_ignored() -> None:
 def test_bytes_that_are_no_utf8_are_called_so() -> None:
     with pytest.raises(Invalid, match="not valid UTF-8"):
         decode(b"\xff")
+
+
+def test_a_whole_number_of_any_length_is_encoded_as_it_is():
+    assert encode({"count": 2**70}) == b'{"count":1180591620717411303424}'
+
+
+@pytest.mark.parametrize("value", [{"text": "\ud800"}, {"text": object()}])
+def test_what_no_json_can_say_is_not_encoded(value):
+    with pytest.raises((TypeError, ValueError)):
+        encode(value)
