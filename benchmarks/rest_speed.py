@@ -3,9 +3,10 @@
     python -m benchmarks.rest_speed [--rounds 3] [--seconds 5] [--prism COMMAND]
 
 `sendMessage`, and `listMessages` of a conversation of 20, under `wrk` with 16 connections: the
-reference server, the same job by hand in Tornado handlers (`by_hand/rest.py`, the limit of this
-stack), Prism's mock of the document and the Express example. In each round all are started in
-turn, on one core each time, with wrk on another. Prints medians and the ratios to ours.
+reference server without and with what it offers to frontends, the same job by hand in Tornado
+handlers (`by_hand/rest.py`, the limit of this stack), Prism's mock of the document and the Express
+example. In each round all are started in turn, on one core each time, with wrk on another. Prints
+medians and the first one's ratio to each.
 Prism keeps nothing and verifies no token, and its history is an example of two messages.
 Needs Linux with two cores, `wrk` and Node.
 """
@@ -86,7 +87,7 @@ def compare(servers: Sequence[Server], rounds: int, seconds: float, folder: Path
         for name, each in rates.items():
             ratio = median(one / other for one, other in zip(rates[first], each, strict=True))
             spread = f"{min(each):,.0f} to {max(each):,.0f}"
-            print(f"  {name:12} {median(each):7,.0f}  ({spread})  {first} is {ratio:.2f} of it")
+            print(f"  {name:16} {median(each):7,.0f}  ({spread})  the first is {ratio:.2f} of it")
 
 
 def main() -> None:
@@ -98,7 +99,13 @@ def main() -> None:
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="rest-speed-") as name:
         folder = Path(name)
-        servers = (ours(), by_hand(), prism(arguments.prism, folder), express())
+        servers = (
+            ours("--no-control", "--no-mock", name="r2c-server, bare"),
+            ours(),
+            by_hand(),
+            prism(arguments.prism, folder),
+            express(),
+        )
         compare(servers, arguments.rounds, arguments.seconds, folder)
 
 

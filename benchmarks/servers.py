@@ -81,10 +81,10 @@ def _memory(pid: int) -> float:
     return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
-def ours() -> Server:
+def ours(*options: str, name: str = "r2c-server") -> Server:
     """The reference server."""
     command = Path(sys.executable).with_name("r2c-server")
-    return Server("r2c-server", (str(command), "--port", "{port}", "--secret", SECRET))
+    return Server(name, (str(command), "--port", "{port}", "--secret", SECRET, *options))
 
 
 def prism(command: str | None, folder: Path) -> Server:
