@@ -41,7 +41,7 @@ class Server:
         begun = time.monotonic()
         with log.open("w") as output:
             process = subprocess.Popen(
-                [word.format(port=port) for word in self.command],
+                [word.replace("{port}", str(port)) for word in self.command],
                 stdout=output,
                 stderr=output,
                 cwd=ROOT,
@@ -98,13 +98,33 @@ def by_hand() -> Server:
     return Server("by hand", (sys.executable, "-m", "benchmarks.by_hand.rest", "{port}", SECRET))
 
 
-def express() -> Server:
+def by_hand_events(users: Path) -> Server:
+    """The one event that is measured, on a Tornado WebSocket."""
+    command = (sys.executable, "-m", "benchmarks.by_hand.events", "{port}", SECRET, str(users))
+    return Server("by hand", command)
+
+
+EXPRESS = """
+import { readFileSync } from 'node:fs'
+const { createBackend } = await import(process.env.BACKEND)
+const people = JSON.parse(readFileSync(process.env.USERS, 'utf8'))
+const { http } = createBackend({ people, secret: process.env.JWT_SECRET })
+http.listen(Number(process.env.PORT), '127.0.0.1')
+"""
+
+
+def express(users: Path | None = None) -> Server:
     """The example in Node; `npm ci` has been run in its folder."""
     folder = ROOT / "examples" / "express"
     if not (folder / "node_modules").exists():
         raise SystemExit(f"{folder} needs `npm ci` first.")
-    settings = (f"JWT_SECRET={SECRET}", "PORT={port}")
-    return Server("Express", ("env", *settings, "node", str(folder / "server.js")))
+    settings = (
+        f"JWT_SECRET={SECRET}",
+        "PORT={port}",
+        f"BACKEND={folder / 'backend.js'}",
+        f"USERS={users or folder / 'users.json'}",
+    )
+    return Server("Express", ("env", *settings, "node", "--input-type=module", "-e", EXPRESS))
 
 
 def installed(folder: Path) -> str:
