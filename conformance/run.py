@@ -31,6 +31,7 @@ from conformance.reports.report import Report
 from conformance.scenarios import FOLDER
 from conformance.stage.collecting import collected
 from conformance.stage.programme import Programme, relevant
+from conformance.stage.readiness import readiness
 from conformance.stage.watch import Backend, Unusable, spent
 from conformance.stage.world import World
 from contract import Contract, Requirement
@@ -209,6 +210,7 @@ def _judge(
     seconds = plan.profile.whole_s
     over, end = spent(seconds), time.monotonic() + seconds
     world.slow_down_to(replace(backend.begin(plan.patience), throttled_until=end))
+    world.slow_down_to(replace(world.pace, readiness=readiness(world)))
     world.journal.note(
         "run-started",
         target=world.target.url,
@@ -216,6 +218,7 @@ def _judge(
         seed=plan.seed,
         contract=plan.contract.version,
         latency_ms=round(world.pace.median * 1000, 2),
+        readiness_ms=round(world.pace.readiness * 1000, 2),
     )
     scenarios = relevant(collected(FOLDER), world.ledger)
     company = Company(world, plan.processes if len(scenarios) >= ENOUGH else 1)

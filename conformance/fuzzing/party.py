@@ -69,7 +69,7 @@ class Party:
         }
         for future in futures.values():
             future.result()
-        self._sockets[missing[-1].id].rest(self._pace.breath)
+        self.sender.world.settle_in(self._sockets[missing[-1].id])
 
     def renew(self) -> None:
         """Gives everyone a new socket."""

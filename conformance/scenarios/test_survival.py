@@ -190,7 +190,7 @@ def attack(
     stage.leave(connection)
 
 
-def odd_messages(own: str, recipient: str) -> Iterator[Payload]:
+def odd_messages(own: str, recipient: str, nobody: str) -> Iterator[Payload]:
     """Payloads of `sendMessage` that a backend may take or not (D2, D4, D5, D6, D16)."""
     file = attachment("odd")
     body = {"recipientId": recipient, "text": "odd"}
@@ -214,8 +214,10 @@ def odd_messages(own: str, recipient: str) -> Iterator[Payload]:
     yield Payload("further arguments", (body, {"recipientId": own, "text": "x"}, None, [1, 2], "x"))
     deep = '{"a":' * DEEP + "1" + "}" * DEEP
     start = json.dumps(body)[:-1]
+    # To nobody: who keeps the field and shows it again (D6, D16) is not to be read by everyone.
+    lost = json.dumps({**body, "recipientId": nobody})[:-1]
     yield Payload(
-        "an unknown field nested very deep", packet=f'42["sendMessage",{start},"x":{deep}}}]'
+        "an unknown field nested very deep", packet=f'42["sendMessage",{lost},"x":{deep}}}]'
     )
     yield Payload("the same member twice", packet=f'42["sendMessage",{start},"text":"other"}}]')
 
@@ -225,7 +227,7 @@ def odd_messages(own: str, recipient: str) -> Iterator[Payload]:
 def test_after_any_message_everyone_is_served(stage: Stage) -> None:
     sender, witness, _ = stage.cast()
     line = Lifeline(stage, "MSG-07", sender, witness)
-    for payload in odd_messages(sender.id, witness.id):
+    for payload in odd_messages(sender.id, witness.id, stage.unknown_id()):
         line.fire("sendMessage", (payload.flaw, [payload]))
     # And the other way round, over HTTP, and for somebody new.
     (again,) = stage.connect(sender)

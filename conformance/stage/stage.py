@@ -116,8 +116,7 @@ class Stage(Casting):
 
     def breathe(self, connections: Sequence[Connection]) -> None:
         """Lets new connections settle (D18)."""
-        for connection in connections:
-            connection.rest(self.pace.breath if connection is connections[-1] else 0)
+        self.world.settle_in(*connections)
 
     def connect_at_once(self, actor: Actor, transport: Transport = "websocket") -> Connection:
         """A socket that has just heard `connect`, without the time to settle."""

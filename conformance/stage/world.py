@@ -28,6 +28,7 @@ from conformance.judging.monitors import (
 )
 from conformance.profiles import PROFILES, Profile
 from conformance.wire.connections import NOBODY_LISTENS
+from conformance.wire.deadlines import Deadline
 from conformance.wire.http import ABSENT, Exchange, HttpClient
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Connection, Received, Transport
@@ -35,6 +36,9 @@ from contract import Contract
 
 LAST_STEPS = 8
 """How many of the last stimuli are named when the backend dies."""
+
+TO_NOBODY = f"/api/messages/{'e':0<24}"
+"""What is read only to see how long it takes: the history with a user who does not exist."""
 
 LAST_HEARD = 100
 """How many of the last events from the backend are kept for the traces of findings."""
@@ -75,6 +79,7 @@ class World:
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Step], None]] = []
         self.http = HttpClient(target.url, pace, self._observe_exchange)
+        self._aside = HttpClient(target.url, pace, lambda exchange: None)
         self.actors = tuple(Actor(self, user) for user in target.users)
 
     @classmethod
@@ -119,7 +124,7 @@ class World:
     def slow_down_to(self, pace: Pace) -> None:
         """Takes the pace that was measured; connections and requests from now on keep to it."""
         self.pace = pace
-        self.http.pace = pace
+        self.http.pace = self._aside.pace = pace
 
     def part(self, users: Sequence[User]) -> "World":
         """The same world with some of its users alone, for those who play there at the same time
@@ -158,6 +163,16 @@ class World:
     def lingers(self, actor: "Actor") -> float:
         """Seconds for which the backend may still take this user for online."""
         return max(0.0, self._lingering.get(actor.name, 0.0) - time.monotonic())
+
+    def settle_in(self, *connections: Connection) -> None:
+        """Lets new connections rest before their first event (D18): for the pace's breath, and for
+        as long as a request takes that is sent now. What a backend looks up for a connection waits
+        in the same row as what it looks up for a request. The request itself says nothing.
+        """
+        rested = Deadline(self.pace.breath)
+        self._aside.send("GET", TO_NOBODY, token=self.actors[0].token)
+        for connection in connections:
+            connection.rest(rested.left)
 
     def enter(self, judgement: Judgement, evidence: Sequence[Step] = ()) -> None:
         """Enters a judgement into the ledger, with the way to repeat it where it does not hold."""
@@ -286,6 +301,7 @@ class World:
     def close(self) -> None:
         """Ends all connections of the HTTP client."""
         self.http.close()
+        self._aside.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,9 @@ BREATH_ROUNDS = 2.0
 """Decision D18: backends attach their event handlers a moment after `connect`, often behind a
 database query. Two slow round trips cover that query and the passage of the first event."""
 
+READY_AGAIN = 2.0
+"""A connection gets so many times what one took at worst until its events were handled."""
+
 LEAST_THROTTLE = 60.0
 """Seconds that answers 429 may hold up one request altogether: one usual rate-limit window."""
 
@@ -54,11 +57,13 @@ class Pace:
     median: float = 0.0
     p95: float = 0.0
     patience: float = 1.0
+    readiness: float = 0.0
+    """After how long a new connection's events were handled where many came at once (D18)."""
     throttled_until: float = math.inf
     """Moment (`time.monotonic()`) after which no answer 429 is waited for: the end of the run."""
 
     def __post_init__(self) -> None:
-        for name in ("median", "p95", "patience"):
+        for name in ("median", "p95", "patience", "readiness"):
             value = getattr(self, name)
             if not (math.isfinite(value) and value >= 0):
                 raise ValueError(f"{name} has to be a number of seconds from 0 up, not {value!r}")
@@ -100,7 +105,7 @@ class Pace:
     @property
     def breath(self) -> float:
         """Time a new connection gets before its first event (D18)."""
-        return max(LEAST_SETTLE, BREATH_ROUNDS * self.p95)
+        return max(LEAST_SETTLE, BREATH_ROUNDS * self.p95, READY_AGAIN * self.readiness)
 
     @property
     def throttle(self) -> float:

@@ -112,7 +112,7 @@ class Lifeline:
             self.sockets.append(self._stage.try_to_connect(self.sender))
         except NotConnected as error:
             self._condemn(f"After {after} the backend takes no new connection", error)
-        self.socket.rest(self._stage.pace.breath)
+        self._stage.breathe([self.socket])
 
     def _condemn(self, summary: str, observed: Any = "") -> NoReturn:
         self._stage.condemn(

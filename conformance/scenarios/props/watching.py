@@ -8,12 +8,15 @@ from conformance.judging.messages import member, same_id
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Stage
 from conformance.stage.world import Actor
+from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Connection, Received
 
 GONE_WITHIN = 10.0
 """Seconds after a user's last goodbye (PRES-02)."""
 MOST_FRIENDS = 2
 """Friends who watch a user."""
+LONGEST_TALK = 6
+"""How many times as long as an event may take is waited until friends hear no more of a user."""
 
 
 def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
@@ -49,13 +52,19 @@ class Watch:
         """Where each socket's record ends now."""
         return [socket.mark() for socket in self.sockets]
 
-    def told(self, online: bool, since: list[int], within: float) -> list[Received | None]:
-        """What each friend is told within so many seconds."""
-        end = time.monotonic() + within
+    def told(
+        self,
+        online: bool,
+        since: list[int],
+        within: float,
+        where: Callable[[tuple[object, ...]], bool] = lambda args: True,
+    ) -> list[Received | None]:
+        """What each friend is told within so many seconds, the first that passes `where`."""
+        end, it = time.monotonic() + within, says(self.user, online)
         return [
             socket.wait_for(
                 "userStatus",
-                says(self.user, online),
+                lambda args: it(args) and where(args),
                 within=max(0.0, end - time.monotonic()),
                 since=mark,
             )
@@ -66,6 +75,29 @@ class Watch:
         """What each friend has heard of the user's presence, whatever it says."""
         return [
             heard(socket, self.user, True, mark) or heard(socket, self.user, False, mark)
+            for socket, mark in zip(self.sockets, since, strict=True)
+        ]
+
+    def quieten(self) -> None:
+        """Waits until friends have heard nothing of the user's presence for as long as an event may
+        take: what is told then is not about a connection before.
+        """
+        pace = self.stage.pace
+        end = Deadline(LONGEST_TALK * pace.delivery)
+        while any(self._hears_more(min(pace.delivery, end.left))):
+            pass
+
+    def _hears_more(self, within: float) -> list[bool]:
+        since, end = self.marks(), Deadline(within)
+        about = (says(self.user, True), says(self.user, False))
+        return [
+            socket.wait_for(
+                "userStatus",
+                lambda args: any(it(args) for it in about),
+                within=end.left,
+                since=mark,
+            )
+            is not None
             for socket, mark in zip(self.sockets, since, strict=True)
         ]
 

@@ -1,10 +1,12 @@
 // Says more than it has to: references with further fields wherever it can (D3), ids in capitals
 // (D2), further fields, events and event arguments (D6, D16), presence for the user's own sockets and
-// the friends' to whoever comes (D14), a typing that ends by itself. Takes an ObjectId in `to` (D2).
+// the friends', as it was, some time after somebody has come (D14), a typing that ends by itself. Shows
+// unknown fields of a message again, however deep they are (D6, D16). Takes an ObjectId in `to` (D2).
 // The blocked are answered 201, and what they write is kept and not delivered (D10).
 import { backend } from '../../../examples/express/server.js'
 
 const TYPES_MS = 1500
+const SLOW_MS = 300
 const { io, users, chat, store } = backend
 
 const capitals = value =>
@@ -60,11 +62,13 @@ const withOneself = user => ({ ...user, friends: [...user.friends, user.id] })
 chat.tellFriends = (user, status) => tellFriends.call(chat, withOneself(user), status)
 chat.join = (user, socketId) => {
   join.call(chat, user, socketId)
-  for (const id of user.friends) {
+  const then = user.friends.map(id => {
     const isOnline = chat.isOnline({ id })
-    const lastSeen = isOnline ? null : new Date(0).toISOString()
-    io.to(socketId).emit('userStatus', capitals({ userId: id, isOnline, lastSeen }))
-  }
+    return capitals({ userId: id, isOnline, lastSeen: isOnline ? null : new Date(0).toISOString() })
+  })
+  setTimeout(() => {
+    for (const status of then) io.to(socketId).emit('userStatus', status)
+  }, SLOW_MS)
   io.to(socketId).emit('welcome', capitals({ you: user }))
 }
 
