@@ -1,8 +1,9 @@
 // Says more than it has to: references with further fields wherever it can (D3), ids in capitals
 // (D2), further fields, events and event arguments (D6, D16), presence for the user's own sockets and
 // the friends', as it was, some time after somebody has come (D14), a typing that ends by itself. Shows
-// unknown fields of a message again, however deep they are (D6, D16). Takes an ObjectId in `to` (D2).
+// unknown fields of an event again (D6, D16). Takes an ObjectId in `to` (D2).
 // The blocked are answered 201, and what they write is kept and not delivered (D10).
+import { AsyncLocalStorage } from 'node:async_hooks'
 import { backend } from '../../../examples/express/server.js'
 
 const TYPES_MS = 1500
@@ -14,12 +15,26 @@ const capitals = value =>
     typeof inner === 'string' && /^[0-9a-f]{24}$/.test(inner) ? inner.toUpperCase() : inner
   )
 
+const KNOWN = new Set(['recipientId', 'text', 'attachment', 'sender', 'createdAt', 'updatedAt', 'status'])
+const event = new AsyncLocalStorage()
+const further = new Map() // message id → the fields that the contract does not know
+io.use((socket, next) => {
+  socket.use(([, body], proceed) => event.run(body, proceed))
+  next()
+})
+
+function unknownFields() {
+  const body = event.getStore()
+  if (typeof body !== 'object' || Array.isArray(body)) return {}
+  return Object.fromEntries(Object.entries(body ?? {}).filter(([name]) => !KNOWN.has(name)))
+}
+
 const { populate, history, changeSettings, type, tellFriends, join } = chat
 chat.tell = (event, payload, userIds) => {
   io.to(userIds).emit(event, capitals(payload), { version: 2 }, 'and more')
   io.to(userIds).emit(`${event}.v2`, capitals(payload))
 }
-chat.show = message => populateMore({ ...message, __v: 0, id: message._id, deletedAt: null })
+chat.show = message => populateMore({ ...further.get(message._id), ...message, __v: 0, id: message._id, deletedAt: null })
 chat.populate = message => message
 
 function populateMore(message) {
@@ -41,6 +56,7 @@ chat.send = async (sender, recipient, { text, attachment }) => {
     attachment,
     status
   })
+  further.set(kept._id, unknownFields())
   const message = chat.show(kept)
   chat.tell('receiveMessage', message, blocked ? [sender.id] : [recipient.id, sender.id])
   chat.tell('messageStatus', { messageId: message._id, status }, [sender.id])

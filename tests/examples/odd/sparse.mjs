@@ -2,6 +2,7 @@
 // knows no status but `sent`, has times without fractions in another zone (D7), trims texts and takes
 // no white space for one (D5), refuses null, U+0000, long texts and messages to oneself (D4, D5),
 // reads a history with nobody as empty (D11), and hides from the blocked that they are (404, D10).
+// Friends hear of every socket that comes, and of the last that goes (D14).
 import { backend } from '../../../examples/express/server.js'
 import { Problem } from '../../../examples/express/problem.js'
 import { caller, front, read, refuse } from './front.mjs'
@@ -21,7 +22,7 @@ chat.show = ({ updatedAt, ...message }) => ({
 chat.showSettings = ({ customRingtone, ...settings }) =>
   customRingtone === null ? settings : { ...settings, customRingtone }
 
-const { send, tellFriends } = chat
+const { send, tellFriends, join } = chat
 chat.send = async (sender, recipient, { text, attachment }) => {
   const trimmed = text.trim()
   if (!trimmed && !attachment) throw new Problem(400, 'Write something.')
@@ -33,6 +34,12 @@ chat.send = async (sender, recipient, { text, attachment }) => {
 }
 chat.tellFriends = (user, { isOnline, lastSeen }) =>
   tellFriends.call(chat, user, isOnline ? { isOnline } : { isOnline, lastSeen: india(lastSeen) })
+
+chat.join = (user, socketId) => {
+  const isNews = !chat.isOnline(user)
+  join.call(chat, user, socketId)
+  if (!isNews) chat.tellFriends(user, { isOnline: true })
+}
 
 io.use((socket, next) => {
   // Silence is right (D13).
