@@ -55,6 +55,16 @@ def every_message_arrives_twice(patch: Patch) -> None:
 
 
 @mutant("MSG-01", protocol="events", subtle=True)
+def long_texts_of_events_are_cut(patch: Patch) -> None:
+    """What comes as an event is cut after 512 characters; a request may be longer."""
+
+    async def send(chat, user, payload, original):
+        return await original(user, {**payload, "text": payload.get("text", "")[:512]})
+
+    patch.receiver(SEND, send)
+
+
+@mutant("MSG-01", protocol="events", subtle=True)
 def each_device_multiplies_a_message(patch: Patch) -> None:
     """For each of the user's sockets the message is emitted to the user's whole room."""
 

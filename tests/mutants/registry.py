@@ -12,7 +12,7 @@ from tests.mutants.patching import Patch
 Protocol = Literal["rest", "events", "both"]
 Apply = Callable[[Patch], None]
 
-VERSION = "3"
+VERSION = "4"
 """Of the catalogue; goes up whenever mutants are added, changed or dropped."""
 
 MODULES = (

@@ -21,6 +21,12 @@ def texts(patch, change):
     original = patch(Chat, send)
 
 
+@mutant("SEND-13", protocol="both", subtle=True)
+def long_texts_are_cut(patch: Patch) -> None:
+    """A column holds 4,096 characters, and what is longer is cut off without a word."""
+    texts(patch, lambda text: text[:4096])
+
+
 @mutant("SEND-13", protocol="both")
 def texts_are_escaped_for_html(patch: Patch) -> None:
     """`<`, `&` and quotes are stored as entities."""
