@@ -94,6 +94,9 @@ class Noted:
 class DoesItLive:
     """Whether the backend lives; answered True or False."""
 
+    away: str | None
+    """How it was seen to be away meanwhile."""
+
 
 @dataclass(frozen=True, slots=True)
 class Done:
@@ -105,6 +108,8 @@ class Done:
     undocumented_events: frozenset[str]
     secrets: dict[str, str]
     """What must stand in no report: secret to placeholder."""
+    away: str | None
+    """How the backend was seen to be away meanwhile."""
     error: str | None = None
     """How the job failed by itself."""
 
@@ -170,6 +175,7 @@ class DistantTroupe:
                 elif isinstance(message, Step):
                     self.world.remember(message)
                 elif isinstance(message, DoesItLive):
+                    self._note_absence(message.away)
                     self._line.send(lives())
         except (EOFError, OSError):
             raise Lost("the process of a troupe ended before its work was done") from None
@@ -181,7 +187,12 @@ class DistantTroupe:
         self._learn(done)
         self.world.ledger.take(done.outcomes)
 
+    def _note_absence(self, words: str | None) -> None:
+        if words is not None:
+            self.world.lookout.note(words, list(self.world.last_steps))
+
     def _learn(self, done: Done) -> None:
+        self._note_absence(done.away)
         self.world.undocumented_events |= done.undocumented_events
         for secret, placeholder in done.secrets.items():
             self.world.redactor.register(placeholder.removeprefix("$"), secret)
@@ -229,9 +240,9 @@ class _Home:
         """Tells what was done to the backend, which is named if it dies."""
         self._tell_if_it_can_be_told(step)
 
-    def lives(self) -> bool:
-        """Asks whether the backend lives."""
-        self.tell(DoesItLive())
+    def lives(self, away: str | None) -> bool:
+        """Asks whether the backend lives, which was maybe seen to be away."""
+        self.tell(DoesItLive(away))
         return bool(self._line.recv())
 
     def _tell_if_it_can_be_told(self, message: Any) -> None:
@@ -281,6 +292,7 @@ class _Guests:
                 self._world.ledger.said(),
                 frozenset(self._world.undocumented_events),
                 self._redactor.secrets,
+                self._absence(),
                 error,
             )
         )
@@ -293,8 +305,15 @@ class _Guests:
             case Conclude(survived, certain) if self._played is not None:
                 return self._played.conclude(survived=survived, certain=certain)
             case FuzzEvents(profile, seconds):
-                return fuzz_events(self._world, profile, self._home.lives, seconds)
+                return fuzz_events(self._world, profile, self._lives, seconds)
         raise ValueError(f"{job} is nothing a troupe can do")
+
+    def _lives(self) -> bool:
+        return self._home.lives(self._absence())
+
+    def _absence(self) -> str | None:
+        away = self._world.lookout.take()
+        return None if away is None else away.words
 
     def _ledger(self) -> Ledger:
         return Ledger(self._requirements, redact=self._redactor.text)

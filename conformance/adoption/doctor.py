@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import get_args
 
+from conformance.stage.actor import Actor
 from conformance.stage.watch import Backend, Unusable
-from conformance.stage.world import Actor, World
+from conformance.stage.world import World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Connection, NotConnected, Throttled, Transport

@@ -23,7 +23,7 @@ from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import attachment
-from conformance.stage.world import Actor
+from conformance.stage.actor import Actor
 from conformance.wire.sockets import NotConnected, Throttled
 from contract import Event
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from conformance.evidence.steps import Step
 from conformance.judging.messages import member, same_id, text, user_id
+from conformance.stage.actor import Actor
 from conformance.stage.stage import FENCE, is_fence
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Closed, Connection, Emission, NotConnected, Received
 

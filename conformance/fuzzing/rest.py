@@ -14,7 +14,7 @@ from conformance.fuzzing.people import People, addressed
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judging.judgements import Judgement
-from conformance.stage.world import Actor
+from conformance.stage.actor import Actor
 from conformance.wire.http import Exchange
 from contract import Operation
 
@@ -144,10 +144,10 @@ class RestFuzzing:
 
         One lost answer may be the network's, two of two are the backend's. Raises BackendGone.
         """
-        if exchange.status is None:
+        if self._world.is_unanswered(exchange):
             self._make_sure_it_lives()
             exchange = self._send(operation, stimulus)
-            if exchange.status is None:
+            if self._world.is_unanswered(exchange):
                 self._make_sure_it_lives()
         expectation = of_request(self._contract, operation, stimulus, self._people)
         judgement = judge(operation, stimulus, expectation, exchange)

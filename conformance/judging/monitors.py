@@ -224,13 +224,18 @@ class StatusWatch:
 
 def sightings(exchange: Exchange) -> Iterator[Sighting]:
     """The messages in an answer and their statuses."""
-    if exchange.status not in (200, 201):
-        return
-    data = unwrapped(exchange.json)
-    for message in data if isinstance(data, list) else [data]:
+    for message in messages_of(exchange):
         id, rank = message_id(message), status_rank(message)
         if id is not None and rank is not None:
             yield Sighting(id, rank, exchange.started, exchange.started + exchange.elapsed, False)
+
+
+def messages_of(exchange: Exchange) -> list[Any]:
+    """What may be messages in an answer."""
+    if exchange.status not in (200, 201):
+        return []
+    data = unwrapped(exchange.json)
+    return data if isinstance(data, list) else [data]
 
 
 def described(exchange: Exchange) -> str:

@@ -14,6 +14,7 @@ from conformance.model.deeds import Read, Seat
 from conformance.model.faults import LATER, MEANWHILE, Arrival, Fault, Shown
 from conformance.model.model import Device, Message, Model, Notice, Typing
 from conformance.model.story import Names, ordinal
+from conformance.stage.actor import Actor
 from conformance.stage.stage import (
     LONGEST_EVIDENCE,
     LONGEST_PAUSE,
@@ -21,7 +22,6 @@ from conformance.stage.stage import (
     Blocked,
     Stage,
 )
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Connection
 

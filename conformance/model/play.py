@@ -29,8 +29,8 @@ from conformance.model.faults import Fault
 from conformance.model.model import Device, Message, Model, Typing
 from conformance.model.observer import Observer
 from conformance.scenarios.props.settings import PLAIN
+from conformance.stage.actor import Actor
 from conformance.stage.stage import FENCE, Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Closed, Connection
@@ -105,8 +105,13 @@ class Players:
             if gets_through(self.stage, sender, recipient, socket)[0]:
                 self.doubtful.discard(pair)
             else:
-                self.estranged.add(pair)
+                self.part(pair)
             self.stage.leave(socket)
+
+    def part(self, pair: Pair) -> None:
+        """Notes that nothing gets through between two, and sets them aside for the whole run."""
+        self.estranged.add(pair)
+        self.stage.world.blocked.add(frozenset(self.actors[seat].id for seat in pair))
 
 
 def gets_through(
@@ -329,7 +334,7 @@ class _Play:
             if all(self._gets_through(pair, device) for device in there):
                 self._model.heal(pair)
             else:
-                self._players.estranged.add(pair)
+                self._players.part(pair)
 
     def _gets_through(self, pair: Pair, device: Device) -> bool:
         self._let_settle(device)

@@ -11,8 +11,8 @@ from conformance.model.machine import scripts
 from conformance.model.play import Depth, Failure, Players
 from conformance.model.shortening import shorten
 from conformance.model.story import Names, story
+from conformance.stage.actor import Actor
 from conformance.stage.stage import LONGEST_EVIDENCE, Blocked, Stage
-from conformance.stage.world import Actor
 
 REQUIREMENT = "ALL-06"
 IMPATIENCE = 0.1

@@ -8,8 +8,8 @@ from conformance.judging.messages import member, unwrapped, user_id
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.settings import PLAIN, Settings, acquainted, entry_of
 from conformance.scenarios.props.simultaneous import Crossing
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
 

@@ -20,8 +20,8 @@ from conformance.scenarios.props.credentials import Credentials
 from conformance.scenarios.props.freshness import is_near
 from conformance.scenarios.props.settings import PLAIN, UNSEEN, Settings, acquainted, entry_of
 from conformance.scenarios.props.witness import Witness
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
 UPDATE = "updateConversationMetadata"

@@ -11,8 +11,8 @@ from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import attachment
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.settings import PLAIN, acquainted
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.http import ABSENT, Exchange
 

@@ -2,9 +2,9 @@
 
 from conformance.model.search import Effort, Search
 from conformance.scenarios import requirement
+from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 
 MOST_USERS = 4
 

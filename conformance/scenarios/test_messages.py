@@ -7,8 +7,8 @@ from conformance.judging.messages import member, message_id
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import TEXTS, attachment
 from conformance.scenarios.props.seen import copies, distinct, judge_leaks
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Connection
 

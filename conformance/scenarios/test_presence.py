@@ -14,9 +14,9 @@ from conformance.scenarios.props.watching import (
     heard,
     watched,
 )
+from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Connection, Received
@@ -248,7 +248,9 @@ def near_strangers(stage: Stage) -> tuple[Actor, Actor]:
         (one, other)
         for one in stage.world.actors
         for other in stage.world.actors
-        if one != other and other not in friends_of(stage, one)
+        if one != other
+        and stage.world.are_free(one, other)
+        and not stage.world.target.are_friends(one.user, other.user)
     ]
     stage.random.shuffle(pairs)
     return min(

@@ -23,8 +23,8 @@ from conformance.scenarios.props.freshness import is_fresh
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.simultaneous import Crossing
 from conformance.scenarios.props.witness import Witness
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.sockets import Connection
 from contract import Level
 

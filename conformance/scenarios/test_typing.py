@@ -11,8 +11,8 @@ from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import Payload, Volley, invalid_notices
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage, is_fence
-from conformance.stage.world import Actor
 from conformance.wire.sockets import Connection, Received
 
 STATES = (("typing", True), ("stopTyping", False))

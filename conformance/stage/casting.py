@@ -1,8 +1,12 @@
 """Who plays in a scenario: users chosen so that pairs who never wrote to each other stay so."""
 
 import random
+from itertools import combinations
 
-from conformance.stage.world import Actor, World
+from conformance.stage.actor import Actor
+from conformance.stage.world import World
+
+NOBODY_IS_FREE = "everyone is blocked by somebody who cannot take it back (META-02)"
 
 
 class Untestable(Exception):
@@ -28,9 +32,24 @@ class Casting:
         stage = actors[: max(count, (len(actors) + 1) // 2)]
         reserved = {actor.id for actor in self.untouched()}
         leads = [actor for actor in stage if actor.id not in reserved] or stage
+        if self.world.blocked:
+            return self._free_cast(leads, count)
         lead = self.random.choice(leads)
         others = [actor for actor in stage if actor is not lead]
         return [lead, *self.random.sample(others, count - 1)]
+
+    def _free_cast(self, leads: list[Actor], count: int) -> list[Actor]:
+        """The same of those between whom nobody is blocked for good. Raises Untestable."""
+        free = self.world.are_free
+        casts = [
+            [lead, *others]
+            for lead in leads
+            for others in combinations([one for one in self.world.actors if one != lead], count - 1)
+            if free(lead, *others)
+        ]
+        if not casts:
+            raise Untestable(NOBODY_IS_FREE)
+        return self.random.choice(casts)
 
     def untouched(self) -> tuple[Actor, Actor]:
         """The pair of users who never write to each other in any run."""
@@ -56,7 +75,12 @@ class Casting:
         target = self.world.target
         if target.friends is None:
             raise Untestable("needs to know who is whose friend; add [friends] pairs")
-        pairs = [pair for pair in target.pairs() if target.are_friends(*pair) is friends]
+        pairs = [
+            (one, other)
+            for one, other in target.pairs()
+            if target.are_friends(one, other) is friends
+            and {one.id, other.id} not in self.world.blocked
+        ]
         if not pairs:
             kind = "" if friends else "not "
             raise Untestable(

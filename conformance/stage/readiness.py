@@ -1,15 +1,18 @@
 """How long after `connect` a backend begins to handle events where all users come at once (D18)."""
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from conformance.backend.target import User
 from conformance.evidence.steps import Step
 from conformance.judging.messages import member, same_id
-from conformance.stage.world import Actor, World
+from conformance.stage.actor import Actor
+from conformance.stage.troupes import troupes
+from conformance.stage.world import World
 from conformance.wire.sockets import Closed, Connection, NotConnected
 
 LONGEST = 1.0
@@ -32,13 +35,13 @@ def readiness(world: World) -> float:
     """Seconds that the slowest of the users' connections, all opened at the same moment, was not
     ready yet; 0 where the first events were handled, or where nothing can be measured.
 
-    Each user types to the next one until it arrives, and once more when all are known to be ready:
-    what took longer at first is what is asked for. Typing stores nothing.
+    Each user types to the next one of the troupe until it arrives, and once more when all are known
+    to be ready: what took longer at first is what is asked for. Typing stores nothing.
     """
     with ThreadPoolExecutor(len(world.actors), "r2c readiness") as pool:
         guests = [guest for guest in pool.map(_come, world.actors) if guest is not None]
         try:
-            ring = [*zip(guests, guests[1:] + guests[:1], strict=True)] if len(guests) > 1 else []
+            ring = [pair for users in troupes(world.target) for pair in _ring(guests, users)]
             first = [*pool.map(partial(_arrives, again=True), ring)]
             later = [*pool.map(partial(_arrives, again=False), ring)]
         finally:
@@ -47,6 +50,11 @@ def readiness(world: World) -> float:
     measured = zip(first, later, strict=True)
     late = (one - other for one, other in measured if one is not None and other is not None)
     return max(0.0, max(late, default=0.0))
+
+
+def _ring(guests: list[_Guest], users: Sequence[User]) -> Iterator[tuple[_Guest, _Guest]]:
+    ours = [guest for guest in guests if guest.actor.user in users]
+    return zip(ours, ours[1:] + ours[:1], strict=True) if len(ours) > 1 else iter(())
 
 
 def _come(actor: Actor) -> _Guest | None:

@@ -13,8 +13,9 @@ from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import by_id, member, message_id, same_id, text, unwrapped
 from conformance.judging.monitors import described, short
+from conformance.stage.actor import Actor
 from conformance.stage.casting import Casting, Untestable
-from conformance.stage.world import Actor, World
+from conformance.stage.world import World
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import Exchange
@@ -100,7 +101,10 @@ class Stage(Casting):
         for second in reversed(range(len(actors))):
             for first in range(second):
                 one, other = actors[first], actors[second]
-                if {one.id, other.id} != reserved and self.history_of(one, other) == []:
+                ids = {one.id, other.id}
+                if ids == reserved or ids in self.world.blocked:
+                    continue
+                if self.history_of(one, other) == []:
                     return one, other
         raise Untestable(
             "needs two users who never wrote to each other; set [process] reset, or add users"
@@ -126,6 +130,8 @@ class Stage(Casting):
             # Nobody was there to look at the token; whether the backend lives is asked elsewhere.
             raise Blocked(f"the backend cannot be reached: {error}") from error
         except (Refused, NoAnswer) as error:
+            if self.world.looks_away():
+                raise Blocked(f"the backend is away: {error}") from error
             self.need(
                 "CONN-01",
                 False,

@@ -3,15 +3,13 @@
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from conformance.backend.processes import BackendProcess, ProcessError
 from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shortened
+from conformance.stage.absence import NOT_YET, Problem, problem, refusal
 from conformance.stage.world import World
-from conformance.wire import deadlines
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
 
@@ -21,8 +19,6 @@ ENOUGH = 3
 """Requests after which a backend that was too slow in all of them is not asked again."""
 SLOWEST = 3.0
 """Seconds of median latency beyond which a run would take hours, so that it ends at its start."""
-NOT_YET = (502, 503, 504)
-"""Statuses with which proxies answer for a backend that is not up."""
 LOOK_AGAIN = 0.1
 """Seconds between two attempts to reach a backend that does not answer."""
 GRACE = 5.0
@@ -77,6 +73,7 @@ class Backend:
             answer = self._ask()
             self._refuse_throttling(answer)
             times.append(answer.elapsed)
+        world.lookout.take()  # before it was up
         pace = Pace.measured(times, patience=patience)
         if pace.median > SLOWEST:
             raise Unusable(
@@ -114,17 +111,22 @@ class Backend:
         if self.gone is not None:
             return False
         steps = list(self._world.last_steps)
-        if (problem := self._problem()) is None:
+        problem, away = self._problem(), self._world.lookout.take()
+        if problem is None and away is None:
             self._world.enter(Judgement("ALL-05", True))
             return True
+        if away is not None:
+            steps = list(away.before)
         deadline = time.monotonic() + GRACE
-        refused = problem.is_absence
+        was_away = away is not None or (problem is not None and problem.is_absence)
         while problem is not None and time.monotonic() < deadline:
             threading.Event().wait(LOOK_AGAIN)
             problem = self._problem()
-        if problem is None and not refused:
+        self._world.lookout.take()  # which is the same death
+        if problem is None and not was_away:
             return True
         self.deaths += 1
+        self._world.forget_ids()
         judgement = Judgement(
             "ALL-05",
             False,
@@ -170,40 +172,16 @@ class Backend:
         status = self._world.http.send("GET", "/").status
         return status is not None and status not in NOT_YET
 
-    def _problem(self) -> "_Problem | None":
+    def _problem(self) -> Problem | None:
         """Why the backend does not answer; None while it does."""
-        if (refusal := self._refusal()) is not None:
-            return refusal
-        answer = self._ask()
-        if answer.status in NOT_YET:
-            return _Problem(f"a proxy answers {answer.status} in its place", is_absence=True)
-        return _Problem(answer.error, is_absence=False) if answer.error else None
+        return problem(self._world.target.url, self._world.pace, self._ask)
 
-    def _refusal(self) -> "_Problem | None":
-        """Why a new TCP connection cannot be had. An old one says nothing about the listener."""
-        parts = urlsplit(self._world.target.url)
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-        try:
-            with deadlines.within(self._world.pace.answer):
-                deadlines.dial(parts.hostname or "", port, tls=False).close()
-        except ConnectionRefusedError:
-            return _Problem("connection refused", is_absence=True)
-        except OSError as error:
-            return _Problem(str(error), is_absence=False)
-        return None
+    def _refusal(self) -> Problem | None:
+        return refusal(self._world.target.url, self._world.pace)
 
     def _ask(self, index: int = 0) -> Exchange:
         actors = self._world.actors
         return actors[index].read(actors[(index + 1) % len(actors)])
-
-
-@dataclass(frozen=True, slots=True)
-class _Problem:
-    """Why a backend does not answer."""
-
-    words: str
-    is_absence: bool
-    """Whether nobody is there, rather than somebody who is slow."""
 
 
 def spent(seconds: float) -> Callable[[], bool]:

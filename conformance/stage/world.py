@@ -5,7 +5,8 @@ import time
 import urllib.parse
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from itertools import combinations
 from typing import Any, Self
 
 from conformance.backend.target import Target, User
@@ -15,6 +16,7 @@ from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import reproduction
 from conformance.evidence.steps import Step
 from conformance.evidence.trace import Passage, trace
+from conformance.judging.audience import Identities, judge_audience
 from conformance.judging.findings import Finding, Ledger
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import message_id, status_rank
@@ -24,14 +26,17 @@ from conformance.judging.monitors import (
     judge_acknowledgements,
     judge_event,
     judge_exchange,
+    messages_of,
     sightings,
 )
 from conformance.profiles import PROFILES, Profile
+from conformance.stage.absence import NOT_YET, Lookout, problem
+from conformance.stage.actor import Actor
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import ABSENT, Exchange, HttpClient
 from conformance.wire.pacing import Pace
-from conformance.wire.sockets import Connection, Received, Transport
+from conformance.wire.sockets import Connection, Received
 from contract import Contract
 
 LAST_STEPS = 8
@@ -74,8 +79,15 @@ class World:
         self.last_steps: deque[Step] = deque(maxlen=LAST_STEPS)
         self._heard: deque[Step] = deque(maxlen=LAST_HEARD)
         self._reachable = True
+        self.blocked: set[frozenset[str]] = set()
+        """Ids of two users between whom stands a block that cannot be taken back: nothing is judged
+        between them (D10).
+        """
+        self.lookout = Lookout()
+        """Sees whether the backend is away in the middle of something."""
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
+        self._identities = Identities()
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Step], None]] = []
         self.http = HttpClient(target.url, pace, self._observe_exchange)
@@ -145,9 +157,11 @@ class World:
         part.undocumented_events = self.undocumented_events
         part.last_steps = self.last_steps
         part._statuses, part._lock = self._statuses, self._lock
+        part._identities = self._identities
+        part.lookout, part.blocked = self.lookout, self.blocked
         return part
 
-    def actor(self, user: User) -> "Actor":
+    def actor(self, user: User) -> Actor:
         """The actor of a user of the target."""
         return next(actor for actor in self.actors if actor.user.id == user.id)
 
@@ -156,11 +170,15 @@ class World:
         self._listeners.append(listener)
         return lambda: self._listeners.remove(listener)
 
+    def are_free(self, *actors: Actor) -> bool:
+        """Whether no two of them are set apart by a block that cannot be taken back."""
+        return not any({one.id, other.id} in self.blocked for one, other in combinations(actors, 2))
+
     def linger(self, actor: str, seconds: float) -> None:
         """Notes that for so long the backend may take a user for online whose socket is gone."""
         self._lingering[actor] = max(self._lingering.get(actor, 0.0), time.monotonic() + seconds)
 
-    def lingers(self, actor: "Actor") -> float:
+    def lingers(self, actor: Actor) -> float:
         """Seconds for which the backend may still take this user for online."""
         return max(0.0, self._lingering.get(actor.name, 0.0) - time.monotonic())
 
@@ -170,7 +188,7 @@ class World:
         in the same row as what it looks up for a request. The request itself says nothing.
         """
         rested = Deadline(self.pace.breath)
-        self._aside.send("GET", TO_NOBODY, token=self.actors[0].token)
+        self._ask_aside()
         for connection in connections:
             connection.rest(rested.left)
 
@@ -216,7 +234,7 @@ class World:
         """Keeps a step among the last ones, which are named when the backend dies."""
         with self._lock:
             if step.exchange is not None:
-                self._reachable = step.exchange.error != NOBODY_LISTENS
+                self._reachable = step.exchange.error != NOBODY_LISTENS and not self.lookout.saw
             if self._reachable:
                 # What comes after a death must not crowd out what came before it.
                 self.last_steps.append(step)
@@ -264,14 +282,35 @@ class World:
             elapsed=round(exchange.elapsed, 6),
             repeated=exchange.repeated,
         )
+        if self.is_unanswered(exchange):
+            return
         for judgement in judge_exchange(self.contract, exchange):
             self.enter(judgement, [step])
         for sighting in sightings(exchange):
             self._sight(sighting, [step])
+        for message in messages_of(exchange):
+            self._identify(message, [step])
 
-    def observe_event(self, actor: str, received: Received, step: Step) -> None:
+    def is_unanswered(self, exchange: Exchange) -> bool:
+        """Whether the backend did not answer, though maybe a proxy in its place."""
+        if exchange.status is not None and exchange.status not in NOT_YET:
+            return False
+        return self.looks_away() or exchange.status is None
+
+    def looks_away(self) -> bool:
+        """Whether nobody stands behind the address now, or did not since `Backend` was asked."""
+        with self._lock:
+            steps = list(self.last_steps)
+        return self.lookout.look(
+            lambda: problem(self.target.url, self.pace, self._ask_aside), steps
+        )
+
+    def _ask_aside(self) -> Exchange:
+        return self._aside.send("GET", TO_NOBODY, token=self.actors[0].token)
+
+    def observe_event(self, actor: Actor, received: Received, step: Step) -> None:
         """Judges an event the moment it arrives, whoever is waiting for it."""
-        self.journal.note("event", actor=actor, event=received.event, args=list(received.args))
+        self.journal.note("event", actor=actor.name, event=received.event, args=list(received.args))
         with self._lock:
             self._heard.append(step)
         known = self.contract.events.get(received.event)
@@ -282,6 +321,16 @@ class World:
         for judgement in judge_event(self.contract, received.event, received.args):
             self.enter(judgement, [step])
         message = received.args[0] if received.args else None
+        for judgement in judge_audience(
+            received.event,
+            message,
+            actor.id,
+            company=frozenset(one.id for one in self.actors),
+            everyone=frozenset(user.id for user in self.everyone),
+            friends=None if self.target.friends is None else self._friends,
+        ):
+            self.enter(judgement, [step])
+        self._identify(message, [step])
         id, rank = message_id(message), status_rank(message)
         if id is not None and rank is not None:
             self._sight(Sighting(id, rank, received.wall, received.wall, True), [step])
@@ -298,70 +347,23 @@ class World:
             judgement = self._statuses.judge(sighting)
         self.enter(judgement, evidence)
 
+    def _identify(self, message: Any, evidence: Sequence[Step]) -> None:
+        with self._lock:
+            judgements = list(self._identities.judge(message))
+        for judgement in judgements:
+            self.enter(judgement, evidence)
+
+    def _friends(self, user: str) -> frozenset[str]:
+        known = self.target.are_friends
+        (one,) = (each for each in self.everyone if each.id == user)
+        return frozenset(other.id for other in self.everyone if known(one, other))
+
+    def forget_ids(self) -> None:
+        """A backend that was started again may give the same ids once more."""
+        with self._lock:
+            self._identities.forget()
+
     def close(self) -> None:
         """Ends all connections of the HTTP client."""
         self.http.close()
         self._aside.close()
-
-
-@dataclass(frozen=True, slots=True)
-class Actor:
-    """A user of the target who does things."""
-
-    world: World
-    user: User
-
-    @property
-    def id(self) -> str:
-        """The user's ObjectId in lower case."""
-        return self.user.id
-
-    @property
-    def name(self) -> str:
-        """The user's name, for reports."""
-        return self.user.name
-
-    @property
-    def token(self) -> str:
-        """The user's valid token. Raises TargetError when it cannot be had."""
-        return self.world.mint.valid(self.user)
-
-    def call(self, operation: str, **request: Any) -> Exchange:
-        """Sends a request as this user; see `World.call`."""
-        return self.world.call(operation, token=self.token, actor=self.name, **request)
-
-    def send(self, to: "Actor | str", **body: Any) -> Exchange:
-        """POST /api/messages/send with `text`, `attachment` or any other fields."""
-        recipient = to if isinstance(to, str) else to.id
-        return self.call("sendMessage", json={"recipientId": recipient, **body})
-
-    def chat(self, to: "Actor | str", message: str) -> Exchange:
-        """POST /api/chat/send to a public user id."""
-        recipient = to if isinstance(to, str) else to.user.public_id
-        return self.call("sendChatMessage", json={"to": recipient, "message": message})
-
-    def read(self, other: "Actor | str") -> Exchange:
-        """GET /api/messages/{otherUserId}."""
-        id = other if isinstance(other, str) else other.id
-        return self.call("listMessages", path={"otherUserId": id})
-
-    def set(self, other: "Actor | str", body: Any) -> Exchange:
-        """PUT /api/conversations/{otherUserId}/metadata."""
-        id = other if isinstance(other, str) else other.id
-        return self.call("updateConversationMetadata", path={"otherUserId": id}, json=body)
-
-    def connect(self, transport: Transport = "websocket", token: str | None = None) -> Connection:
-        """Connects a socket of this user. Raises what `Connection.open` raises."""
-        world = self.world
-        step = Step.of_connect(self.name, transport)
-        world.step(step)
-        return Connection.open(
-            world.target.url,
-            token=self.token if token is None else token,
-            transport=transport,
-            actor=self.name,
-            pace=world.pace,
-            observe=lambda received: world.observe_event(
-                self.name, received, Step.of_received(self.name, received)
-            ),
-        )

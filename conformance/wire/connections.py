@@ -26,6 +26,12 @@ LARGEST_BODY = 16 * 1024 * 1024
 NOBODY_LISTENS = "the connection was refused"
 """What `why` says where nothing listens at the address: the backend is gone, whatever was asked."""
 
+CLOSED_BEFORE_AN_ANSWER = (
+    "the connection was closed before an answer came",
+    "the connection was reset before an answer came",
+)
+"""What `why` says where somebody listens, and ends the connection instead of answering."""
+
 
 @dataclass(slots=True)
 class Attempt:
@@ -165,9 +171,9 @@ def why(exception: BaseException, response: requests.Response | None, limit: flo
     if response is not None and first(http.client.IncompleteRead, ConnectionError):
         return f"the connection broke in the middle of the answer (status {response.status_code})"
     if first(http.client.RemoteDisconnected):  # a ConnectionResetError too, to Python
-        return "the connection was closed before an answer came"
+        return CLOSED_BEFORE_AN_ANSWER[0]
     if first(ConnectionError):
-        return "the connection was reset before an answer came"
+        return CLOSED_BEFORE_AN_ANSWER[1]
     if cause := first(http.client.HTTPException, urllib3.exceptions.DecodeError):
         return f"the answer is no HTTP that can be read ({cause})"
     return f"no answer ({causes[-1]})"

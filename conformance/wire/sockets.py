@@ -96,6 +96,7 @@ class Connection:
         self._refusal: NotConnected | None = None
         self._close_reason: str | None = None
         self._leaving: str | None = None
+        self._lost: Callable[[], object] | None = None
         self._failure: Exception | None = None  # of `observe`
         self._session: Session
 
@@ -111,18 +112,21 @@ class Connection:
         actor: str | None = None,
         pace: Pace,
         observe: Callable[[Received], None] | None = None,
+        lost: Callable[[], object] | None = None,
         breathe: bool = False,
     ) -> Self:
         """Connects to the root of the server at `url`, with `token` in the query.
 
         `transport`: "websocket" or "polling" alone, or "default": polling, then an upgrade while
         the connection is already in use. With `breathe` the connection rests (`Pace.breath`)
-        before it is returned, and one that ends while it does was refused.
+        before it is returned, and one that ends while it does was refused. `lost` is called when
+        the connection has ended by itself, in one of its threads.
 
         Raises Unreachable, Refused, NoAnswer, or its kind WrongProtocol, and Throttled; nothing is
         left running then. Raises ValueError for a URL that is none.
         """
         self = cls(actor, pace, observe)
+        self._lost = lost
         query = {} if token is None else {"token": token}
         address = Address.of(url, query, headers or {})
         self._session = Session(address, pace, self, f"r2c socket of {actor}")
@@ -378,4 +382,7 @@ class Connection:
         """The session is over."""
         with self._changed:
             self._close_reason = self._leaving or reason
+            joined = self._sid is not None
             self._changed.notify_all()
+        if self._lost is not None and joined and not self._leaving:
+            self._lost()

@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 
 from conformance.backend.target import TargetError, User
 from conformance.backend.tokens import HUGE, NoToken
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from contract import Level
 
 NONE = ("none", "None", "NONE", "nOnE")

@@ -12,8 +12,8 @@ from typing import Any, Self
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
 from conformance.scenarios.props.credentials import broken_tokens
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.pacing import Pace
 from conformance.wire.sessions import Session, Transport

@@ -7,8 +7,8 @@ from typing import Any
 
 from conformance.judging.messages import by_id, conversation_id, member, message_id, text, user_id
 from conformance.judging.messages import unwrapped as data_of
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Connection
 

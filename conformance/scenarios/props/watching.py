@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conformance.judging.messages import member, same_id
+from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Connection, Received
 
@@ -122,5 +122,6 @@ def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
 
 def friends_of(stage: Stage, user: Actor) -> list[Actor]:
     """The user's friends."""
-    known = stage.world.target.are_friends
-    return [actor for actor in stage.world.actors if known(actor.user, user.user)]
+    world = stage.world
+    known, free = world.target.are_friends, world.are_free
+    return [one for one in world.actors if known(one.user, user.user) and free(one, user)]

@@ -6,8 +6,8 @@ from typing import Any
 
 from conformance.judging.messages import attachment, by_id, text, user_id
 from conformance.judging.messages import member as part
+from conformance.stage.actor import Actor
 from conformance.stage.stage import FENCE, Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
 

@@ -5,34 +5,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from conformance.backend.target import Target
-from conformance.backend.tokens import TokenMint
-from conformance.evidence.journal import Journal
-from conformance.evidence.redaction import Redactor
 from conformance.evidence.steps import Step
-from conformance.judging.findings import Ledger
-from conformance.stage.stage import FENCE, Stage, is_fence
-from conformance.stage.world import World
+from conformance.stage.stage import FENCE, is_fence
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
-from contract import load
-
-
-@pytest.fixture
-def stage(nothing_listens):
-    users = [
-        {"_id": f"60d0fe4f5311236168a109c{digit}", "userId": f"R2C00{digit}", "name": name}
-        for digit, name in ((1, "Asha"), (2, "Ben"), (3, "Cara"))
-    ]
-    target = Target.of(
-        {"target": {"url": nothing_listens}, "auth": {"secret": "s" * 32}, "users": users}
-    )
-    contract = load()
-    journal = Journal(lambda data: data)
-    ledger = Ledger(contract.requirements)
-    world = World(contract, target, TokenMint(target), ledger, journal, Redactor(), Pace(), 7)
-    yield Stage(world, "test")
-    world.close()
 
 
 def test_deeds_done_together_meet_and_come_back_in_order(stage):

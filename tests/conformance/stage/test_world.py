@@ -5,39 +5,14 @@ from dataclasses import replace
 
 import pytest
 
-from conformance.backend.target import Target
-from conformance.backend.tokens import TokenMint
-from conformance.evidence.journal import Journal
-from conformance.evidence.redaction import Redactor
 from conformance.evidence.steps import Step
-from conformance.judging.findings import Ledger
 from conformance.judging.judgements import Judgement
 from conformance.run import _undocumented
 from conformance.scenarios.props.intruders import Intruder
-from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import World
+from conformance.stage.stage import Blocked
 from conformance.wire.http import Exchange
-from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Received
-from contract import load
 from tests.conformance.conftest import answer, answering
-
-
-@pytest.fixture
-def stage(nothing_listens):
-    users = [
-        {"_id": f"60d0fe4f5311236168a109c{digit}", "userId": f"R2C00{digit}", "name": name}
-        for digit, name in ((1, "Asha"), (2, "Ben"), (3, "Cara"))
-    ]
-    target = Target.of(
-        {"target": {"url": nothing_listens}, "auth": {"secret": "s" * 32}, "users": users}
-    )
-    contract = load()
-    redactor = Redactor()
-    ledger, journal = Ledger(contract.requirements), Journal(redactor)
-    world = World(contract, target, TokenMint(target), ledger, journal, redactor, Pace(), 7)
-    yield Stage(world, "test")
-    world.close()
 
 
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
@@ -70,7 +45,7 @@ def test_a_finding_tells_what_others_heard_after_what_was_sent(stage):
     before = time.time()
     world.step(Step.of_emit("Asha", "typing", ["hello"]))
     received = Received("odd", ("x",), 0, time.time(), 0)
-    world.observe_event("Ben", received, Step.of_received("Ben", received))
+    world.observe_event(world.actors[1], received, Step.of_received("Ben", received))
     world.enter(Judgement("TYPE-03", False, "It breaks", "this", "that"), stage.evidence)
     (found,) = next(o.findings for o in world.ledger.outcomes() if o.findings)
     assert [(it.direction, it.actor, it.head) for it in found.trace] == [
@@ -84,5 +59,5 @@ def test_the_name_of_an_undocumented_event_tells_no_secret(stage):
     world = stage.world
     world.redactor.register("token Asha", "a-token-of-a-user")
     received = Received("to a-token-of-a-user", (), 0, 0, 0)
-    world.observe_event("Ben", received, Step.of_received("Ben", received))
+    world.observe_event(world.actors[1], received, Step.of_received("Ben", received))
     assert _undocumented(world) == ("to $TOKEN_ASHA",)

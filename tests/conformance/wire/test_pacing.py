@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -50,6 +51,12 @@ def test_a_slow_link_gets_longer_deadlines_and_settles_longer_than_its_jitter():
     assert pace.settle >= 0.2, "the difference of two passages of this link is at most 0.2 s"
     assert pace.breath >= 0.5
     assert pace.settle < 1, "settle times are paid on every pass"
+
+
+def test_a_backend_whose_connections_are_late_to_be_ready_gets_twice_that_before_an_event():
+    pace = Pace.measured([0.001] * 20)
+    assert replace(pace, readiness=0.2).breath == 0.4
+    assert replace(pace, readiness=0.01).breath == pace.breath
 
 
 def test_patience_shortens_deadlines_and_leaves_settle_times():

@@ -1,0 +1,87 @@
+"""Who is told what is seen of everyone, and ids are compared over a whole run."""
+
+import pytest
+
+from conformance.judging.audience import Identities, judge_audience
+
+ASHA, BEN, CHITRA, DIEGO = (f"60d0fe4f5311236168a1{n:04x}" for n in range(4))
+
+
+def message(id: str, conversation: str, sender: str = ASHA, recipient: str = BEN) -> dict:
+    return {"_id": id, "conversationId": conversation, "sender": sender, "recipient": recipient}
+
+
+def strays(event: str, payload: object, listener: str = CHITRA, friends: object = None) -> list:
+    found = judge_audience(
+        event,
+        payload,
+        listener,
+        company=frozenset({ASHA, CHITRA}),
+        everyone=frozenset({ASHA, BEN, CHITRA, DIEGO}),
+        friends=friends,
+    )
+    return [one.requirement for one in found]
+
+
+def test_ids_that_belong_to_one_pair_are_right_whoever_writes_and_however_they_are_spelt():
+    known = Identities()
+    mixed = {"_id": BEN.upper(), "name": "Ben"}
+    for one in (message("a1", "c1"), message("a2", "C1", BEN, ASHA), message("A1", "c1", ASHA)):
+        assert not list(known.judge({**one, "recipient": mixed} if one["sender"] == ASHA else one))
+
+
+def test_a_conversation_of_two_pairs_is_found_though_they_have_nobody_in_common():
+    known = Identities()
+    assert not list(known.judge(message("a1", "c1")))
+    (found,) = known.judge(message("a2", "c1", CHITRA, DIEGO))
+    assert (found.requirement, found.holds) == ("SEND-04", False)
+
+
+def test_an_id_of_two_messages_is_found():
+    known = Identities()
+    assert not list(known.judge(message("1", "c1")))
+    (found,) = known.judge(message("1", "c2", CHITRA, DIEGO))
+    assert (found.requirement, found.holds) == ("SEND-03", False)
+
+
+def test_a_backend_that_was_started_again_may_count_from_the_beginning():
+    known = Identities()
+    assert not list(known.judge(message("1", "1")))
+    known.forget()
+    assert not list(known.judge(message("1", "1", CHITRA, DIEGO)))
+
+
+@pytest.mark.parametrize(
+    "odd", [None, [], "x", {}, {"_id": "1"}, message("1", "1", ASHA, ASHA), {"_id": 5, "sender": 1}]
+)
+def test_what_is_no_message_between_two_says_nothing(odd):
+    known = Identities()
+    assert not list(known.judge(message("1", "1")))
+    assert not list(known.judge(odd))
+
+
+def test_a_message_of_others_is_a_stray_and_an_own_one_is_none():
+    assert strays("receiveMessage", message("1", "1")) == ["MSG-03"]
+    assert strays("receiveMessage", message("1", "1", CHITRA, BEN)) == []
+    assert strays("receiveMessage", message("1", "1", ASHA, CHITRA.upper())) == []
+    assert strays("receiveMessage", {"sender": ASHA}) == []
+
+
+def test_typing_of_one_who_plays_elsewhere_is_a_stray():
+    assert strays("typingStatus", {"senderId": BEN, "isTyping": True}) == ["TYPE-02"]
+    assert strays("typingStatus", {"senderId": ASHA, "isTyping": True}) == []
+    assert strays("typingStatus", {"senderId": "nobody"}) == []
+
+
+def test_presence_is_for_friends_and_oneself_where_friends_are_known():
+    def friends(user: str) -> frozenset:
+        return frozenset({ASHA}) if user == CHITRA else frozenset()
+
+    assert strays("userStatus", {"userId": DIEGO}, friends=friends) == ["PRES-03"]
+    assert strays("userStatus", {"userId": ASHA}, friends=friends) == []
+    assert strays("userStatus", {"userId": CHITRA}, friends=friends) == []
+    assert strays("userStatus", {"userId": DIEGO}) == []
+
+
+def test_other_events_are_nobodys_business():
+    assert strays("welcome", message("1", "1")) == []
