@@ -6,8 +6,8 @@ from conformance.judging.monitors import BESIDE_THE_APPLICATION
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import BOTH, Attempt, doors, knock
 from conformance.scenarios.props.seen import copies
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Connection
@@ -90,11 +90,12 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
     deadline = Deadline(stage.pace.delivery)
     for client in clients:
         refused = client.intruder.await_refusal(deadline)
-        what = "is connected" if client.intruder.joined else "is neither connected nor refused"
         stage.check(
             client.requirement,
             refused,
-            f"A client {client.kind} {what} over {client.transport}",
+            f"A client {client.kind} is connected over {client.transport}"
+            if client.intruder.joined
+            else f"A client without a good token gets no answer over {client.transport}",
             "a connect error, an HTTP error, or a disconnect before any event",
             f"no refusal within {stage.pace.answer:.0f} s",
             evidence=[],

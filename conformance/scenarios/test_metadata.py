@@ -20,8 +20,8 @@ from conformance.scenarios.props.settings import (
     differing,
     entry_of,
 )
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
 FULL: Body = {"isPinned": True, "isBlocked": False, "isFavorite": True, "customRingtone": "veena"}
@@ -317,14 +317,15 @@ def test_settings_for_nobody_are_refused(stage: Stage) -> None:
 @requirement("META-07")
 def test_wrong_settings_are_refused(stage: Stage) -> None:
     owner, other = acquainted(stage)
+    settings = Settings(stage, owner, other)
     refusals = Refusals(stage, "a body of settings")
     try:
         for wrong in wrong_settings():
             if not refusals.hopeless(wrong.requirement):
-                answer = owner.set(other, wrong.body)
+                answer = settings.put(wrong.body)
                 refusals.add(wrong.requirement, wrong.flaw, answer)
     finally:
-        Settings(stage, owner, other).reset()  # what a backend took for a block would hide messages
+        settings.reset()  # what a backend took for a block would hide messages
     refusals.judge()
 
 

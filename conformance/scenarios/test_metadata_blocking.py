@@ -4,9 +4,9 @@ from typing import Any
 
 from conformance.judging.messages import member, user_id
 from conformance.scenarios import requirement
-from conformance.scenarios.props.settings import Settings, acquainted
+from conformance.scenarios.props.settings import STUCK, Settings, acquainted
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.sockets import Connection, Received
 
 
@@ -54,6 +54,8 @@ def test_a_blocked_user_is_not_heard(stage: Stage) -> None:
             )
     finally:
         settings.reset()
+    if not stage.world.are_free(owner, other):
+        raise Blocked(STUCK)
     stage.check(
         "META-10",
         _hears(stage, here, owner, other),

@@ -6,10 +6,10 @@ from collections.abc import Iterator
 from conformance.evidence.steps import Step
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import attachment
-from conformance.scenarios.props.lifeline import Lifeline
+from conformance.scenarios.props.lifeline import Lifeline, come_back
 from conformance.scenarios.props.payloads import DEEP, Payload
+from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Closed
@@ -166,7 +166,7 @@ def attack(
     backend handle them.
     """
     try:
-        connection = stage.try_to_connect(attacker, transport)
+        connection = come_back(stage, attacker, transport)
     except NotConnected as error:
         stage.condemn(
             "ALL-04",

@@ -69,6 +69,12 @@ def owner_and_other_are_swapped(patch: Patch) -> None:
     shown(patch, swap)
 
 
+@mutant("META-02", protocol="rest", subtle=True)
+def a_block_is_for_ever(patch: Patch) -> None:
+    """`if body.isBlocked` lets false pass for absent: who is blocked stays so."""
+    changes(patch, lambda fields: {k: v for k, v in fields.items() if k != "isBlocked" or v})
+
+
 @mutant("META-03", protocol="rest", subtle=True)
 def only_flags_that_were_sent_are_answered(patch: Patch) -> None:
     """The answer holds the flags of the body only; those of earlier updates are missing."""

@@ -6,11 +6,11 @@ from typing import Any, NoReturn
 from conformance.evidence.steps import Step
 from conformance.judging import messages
 from conformance.scenarios.props.payloads import Payload, Volley
+from conformance.stage.actor import Actor
 from conformance.stage.stage import LOOK_AGAIN, Stage
-from conformance.stage.world import Actor
 from conformance.wire.deadlines import Deadline
-from conformance.wire.sockets import Closed, Connection
-from conformance.wire.transports import NotConnected
+from conformance.wire.sockets import Closed, Connection, Transport
+from conformance.wire.transports import NoAnswer, NotConnected
 
 ATTEMPTS = 3
 """How often a sender who is disconnected may come back until it counts as not served."""
@@ -109,7 +109,7 @@ class Lifeline:
 
     def _come_back(self, after: str) -> None:
         try:
-            self.sockets.append(self._stage.try_to_connect(self.sender))
+            self.sockets.append(come_back(self._stage, self.sender))
         except NotConnected as error:
             self._condemn(f"After {after} the backend takes no new connection", error)
         self._stage.breathe([self.socket])
@@ -121,6 +121,16 @@ class Lifeline:
             "everyone is served: the sender, who may have to reconnect, and all others",
             str(observed),
         )
+
+
+def come_back(stage: Stage, actor: Actor, transport: Transport = "websocket") -> Connection:
+    """A socket without the time to settle. A handshake may stay without an answer once: whether
+    that is right is judged elsewhere (CONN-01), and the service is not down. Raises NotConnected.
+    """
+    try:
+        return stage.try_to_connect(actor, transport)
+    except NoAnswer:
+        return stage.try_to_connect(actor, transport)
 
 
 def says(body: Mapping[str, str]) -> Callable[[tuple[Any, ...]], bool]:

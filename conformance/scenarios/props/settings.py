@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Any
 
 from conformance.judging.messages import member, unwrapped
+from conformance.stage.actor import Actor
 from conformance.stage.stage import FENCE, Blocked, Stage
-from conformance.stage.world import Actor
 from conformance.wire.http import Exchange
 
 Body = dict[str, Any]
@@ -22,6 +22,8 @@ UNSEEN = (
     "blocked user sends, so what an update changed cannot be seen"
 )
 """Why a requirement about stored settings is untestable."""
+STUCK = "a block cannot be taken back (META-02)"
+"""Why nobody is blocked any more."""
 
 
 def entry_of(answer: Exchange) -> Body:
@@ -58,9 +60,14 @@ class Settings:
         self._owner = owner
         self._other = other
         self._blocking_seen: bool | None = None
+        self._may_block = False
 
     def put(self, body: Any) -> Exchange:
         """Sends any body."""
+        blocks = member(body, "isBlocked")
+        if blocks is True and self._stage.world.blocked:
+            raise Blocked(STUCK)
+        self._may_block = self._may_block or blocks not in (None, False)
         return self._owner.set(self._other, body)
 
     def store(self, **fields: Any) -> Body:
@@ -76,11 +83,39 @@ class Settings:
             '200 {"success": true, "data": {"_id": …}}',
             answer,
         )
+        if not fields.get("isBlocked") and self._may_block and entry.get("isBlocked") is True:
+            self._set_aside()
+            raise Blocked(STUCK)
         return entry
 
     def reset(self) -> None:
-        """Leaves nothing set, whatever went wrong before; judges nothing."""
-        self.put(PLAIN)
+        """Leaves nothing set, whatever went wrong before. Where a block cannot be taken back, that
+        is judged once, and the two are set aside for the rest of the run.
+        """
+        answer = self.put(PLAIN)
+        if self._may_block and self._is_stuck(answer):
+            self._set_aside()
+
+    def _is_stuck(self, answer: Exchange) -> bool:
+        """Whether the other is blocked still: by what the entry says, or by what a message is
+        answered that was taken without a block.
+        """
+        if entry_of(answer).get("isBlocked") is True:
+            return True
+        sent = self._other.send(self._owner, text=self._stage.text(FENCE))
+        if sent.status not in (403, 404):
+            return False
+        return self._owner.send(self._other, text=self._stage.text(FENCE)).status == 201
+
+    def _set_aside(self) -> None:
+        stage = self._stage
+        first = not stage.world.blocked
+        stage.world.blocked.add(frozenset((self._owner.id, self._other.id)))
+        known = any("isBlocked" in one.judgement.summary for one in stage.accusations)
+        if first and not known:
+            stage.check(
+                "META-02", False, "A block cannot be taken back", "isBlocked false", "still blocked"
+            )
 
     @cached_property
     def readable(self) -> bool:

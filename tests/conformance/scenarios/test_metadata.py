@@ -33,6 +33,18 @@ def each_body_is_all_there_is(patch: Patch) -> None:
     original = patch(Store, change_settings)
 
 
+def a_block_is_for_ever(patch: Patch) -> None:
+    """`isBlocked: false` is answered as if it were stored, and ignored."""
+
+    async def change_settings(self, owner, other, changes):
+        kept = {k: v for k, v in changes.items() if k != "isBlocked" or v}
+        entry = await original(self, owner, other, kept)
+        blocked = changes.get("isBlocked")
+        return entry if blocked is None else replace(entry, is_blocked=blocked)
+
+    original = patch(Store, change_settings)
+
+
 def outcome(way, id: str) -> Result:
     contract = load()
     warm_up(contract)
@@ -53,3 +65,18 @@ def test_a_backend_that_stores_nothing_does_not_pass(id):
 def test_a_backend_whose_settings_show_in_what_it_delivers_passes(id):
     result = outcome(each_body_is_all_there_is, id)
     assert (result.problem, result.statuses[id]) == (None, "passed")
+
+
+def test_a_block_that_cannot_be_taken_back_is_said_once_and_spoils_nothing_else():
+    way = a_block_is_for_ever
+    contract = load()
+    warm_up(contract)
+    trials = [
+        Trial(Mutant(way.__name__, id, None, "rest", False, way.__doc__, way), id, fuzzing=False)
+        for id in ("META-02", "META-10")
+    ]
+    results = run(trials, contract, 1)
+    found = {one.summary for result in results.values() for one in result.findings}
+    assert found <= {"A block cannot be taken back", "isBlocked is not stored as it was sent"}
+    assert "A block cannot be taken back" in found
+    assert all(result.problem is None for result in results.values())
