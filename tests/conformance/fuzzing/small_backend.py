@@ -2,6 +2,7 @@
 
 import json
 import re
+import secrets
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -82,7 +83,8 @@ def text(body: Any, name: str) -> None:
 
 def message(recipient: str, words: Any, attachment: Any) -> Answer:
     return 201, {
-        "_id": "b" * 24, "conversationId": "c" * 24, "sender": ASHA.id, "recipient": recipient,
+        "_id": secrets.token_hex(12), "conversationId": recipient[::-1],
+        "sender": ASHA.id, "recipient": recipient,
         "text": words, "attachment": attachment, "createdAt": TIME, "status": "sent",
     }  # fmt: skip
 
