@@ -110,6 +110,8 @@ class Done:
     """What must stand in no report: secret to placeholder."""
     away: str | None
     """How the backend was seen to be away meanwhile."""
+    blocked: frozenset[frozenset[str]]
+    """Users whom a block keeps apart for good."""
     error: str | None = None
     """How the job failed by itself."""
 
@@ -193,6 +195,7 @@ class DistantTroupe:
 
     def _learn(self, done: Done) -> None:
         self._note_absence(done.away)
+        self.world.blocked |= done.blocked
         self.world.undocumented_events |= done.undocumented_events
         for secret, placeholder in done.secrets.items():
             self.world.redactor.register(placeholder.removeprefix("$"), secret)
@@ -293,6 +296,7 @@ class _Guests:
                 frozenset(self._world.undocumented_events),
                 self._redactor.secrets,
                 self._absence(),
+                frozenset(self._world.blocked),
                 error,
             )
         )

@@ -9,6 +9,7 @@ from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.people import People
 from conformance.fuzzing.rest import RestFuzzing, Tally
 from conformance.profiles import Profile
+from conformance.stage.actor import Actor
 from conformance.stage.world import World
 
 __all__ = ["Tally", "fuzz", "fuzz_events", "fuzz_requests"]
@@ -39,7 +40,9 @@ def fuzz_requests(
     world: World, profile: Profile, lives: Callable[[], bool], seconds: float
 ) -> Tally:
     """Fuzzes the REST operations alone; see `fuzz`."""
-    sender, *others = world.actors
+    sender, others = _party(world)
+    if not others:
+        return Tally(complete=False)
     people = People(sender.user, tuple(actor.user for actor in others))
     fuzzing = RestFuzzing(sender, people, Generator(world.contract), lives)
     return _noted(world, fuzzing.run, profile.examples, seconds)
@@ -47,9 +50,21 @@ def fuzz_requests(
 
 def fuzz_events(world: World, profile: Profile, lives: Callable[[], bool], seconds: float) -> Tally:
     """Fuzzes the events alone; see `fuzz`."""
-    sender, *others = world.actors
+    sender, others = _party(world)
+    if not others:
+        return Tally(complete=False)
     fuzzing = EventFuzzing(sender, others[:LISTENERS], Generator(world.contract), lives)
     return _noted(world, fuzzing.run, profile.payloads, seconds)
+
+
+def _party(world: World) -> tuple[Actor, list[Actor]]:
+    """Who sends, and all from whom no block keeps the sender apart for good."""
+
+    def free(one: Actor) -> list[Actor]:
+        return [other for other in world.actors if other != one and world.are_free(one, other)]
+
+    sender = max(world.actors, key=lambda one: len(free(one)))
+    return sender, free(sender)
 
 
 def _noted(
