@@ -157,7 +157,7 @@ class EventRouter:
             # The first argument is the payload; further ones are ignored.
             try:
                 payload: Any = arguments[0] if arguments else None
-                require(event.payload, payload)
+                require(event.payload, payload, "payload")
                 return self._completed(
                     event.acknowledgement, await handler(self._users[sid], payload)
                 )

@@ -2,13 +2,24 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 
 import orjson
 
 from contract import Request, Violation
 from reference_server.errors import Invalid
 
+Whole = Literal["body", "payload"]
+"""What a value is that was sent: the body of a request, or the payload of an event."""
+
+_KINDS = {
+    "string": "a text",
+    "object": "an object",
+    "array": "a list",
+    "boolean": "true or false",
+    "number": "a number",
+    "integer": "a whole number",
+}
 BODY = "reference_server.body"
 """Where the decoded and judged body stands in the extensions of an ASGI scope."""
 
@@ -37,19 +48,27 @@ def encode(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
-def require(request: Request, value: Any) -> None:
+def require(request: Request, value: Any, whole: Whole = "body") -> None:
     """Raises Invalid, with the reason, when the value does not fit the contract."""
     if not request.validator.accepts(value):
-        raise Invalid(explain(request.schema, request.validator.violations(value)[0]))
+        raise Invalid(explain(request.schema, request.validator.violations(value)[0], whole))
 
 
-def explain(schema: Mapping[str, Any], violation: Violation) -> str:
-    """One sentence about a violation, without the value and without the schema's own words."""
+def explain(schema: Mapping[str, Any], violation: Violation, whole: Whole = "body") -> str:
+    """One sentence about a violation, without the value and without the schema's own words.
+
+    `whole` says what the value is, where it is wrong as a whole.
+    """
     missing, quote, rest = violation.message.removeprefix('"').partition('"')
     prefix = violation.path.removeprefix("/").replace("/", ".")
     if quote and rest == " is a required property":
         return f"{prefix + '.' if prefix else ''}{missing} is missing."
-    return f"{prefix or 'This'} is not valid: {_expected(schema, violation.path)}"
+    expected = _expected(schema, violation.path)
+    if prefix:
+        return f"{prefix} is not valid: {expected}"
+    if violation.message.endswith(' is not of type "object"'):
+        return f"The {whole} must be a JSON object: {expected}"
+    return f"The {whole} is not valid: {expected}"
 
 
 def _expected(schema: Mapping[str, Any], path: str) -> str:
@@ -61,7 +80,9 @@ def _expected(schema: Mapping[str, Any], path: str) -> str:
     if "description" in schema:
         description = str(schema["description"])
         return description[0].lower() + description[1:]
-    return f"{schema.get('type', 'another value')} is expected."
+    kind = _KINDS.get(schema.get("type", ""), "another value")
+    least = schema.get("minLength", 0)
+    return f"{kind}{f' of {least} or more characters' if least else ''} is expected."
 
 
 def _no_constant(name: str) -> NoReturn:

@@ -215,7 +215,7 @@ class Verbs:
         return named(self.users, arguments["as"]), named(self.users, arguments[other])
 
     async def _emit(self, user: User, event: str, payload: Json) -> Any:
-        require(self.contract.events[event].payload, payload)
+        require(self.contract.events[event].payload, payload, "payload")
         acknowledgement = await self._events.receive(user, event, payload)
         if not acknowledgement.get("success"):
             why = acknowledgement.get("message")

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from contract import Contract, Event, Operation, Request
 from reference_server.errors import Invalid
-from reference_server.payloads import decode, explain
+from reference_server.payloads import Whole, decode, explain
 
 Json = dict[str, Any]
 Aspect = Literal[
@@ -157,13 +157,14 @@ class Verdicts:
                 return Wrong("parameter", refused.message, mend)
         return self._of_text(refused.message)
 
-    def _of_value(self, aspect: Aspect, request: Request, value: Any, what: str) -> Wrong:
+    def _of_value(self, aspect: Aspect, request: Request, value: Any, what: Whole) -> Wrong:
         violation = request.validator.violations(value)[0]
         requirement = self._contract.requirements.get(violation.requirement or "")
         place = violation.path.removeprefix("/").replace("/", ".") or what
         return Wrong(
             aspect,
-            f"{explain(request.schema, violation)} ({short(place)}: {short(violation.message)})",
+            f"{explain(request.schema, violation, what)}"
+            f" ({short(place)}: {short(violation.message)})",
             _example(request, what),
             requirement.id if requirement else None,
             requirement.notes if requirement else None,

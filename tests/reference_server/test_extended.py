@@ -128,7 +128,7 @@ def test_an_answer_without_a_body_has_none(rest: Any, people: list[User]) -> Non
     ("method", "path", "body", "message"),
     [
         ("POST", "/api/profile", {}, "name is missing."),
-        ("POST", "/api/profile", {"name": 5}, "name is not valid: string is expected."),
+        ("POST", "/api/profile", {"name": 5}, "name is not valid: a text is expected."),
         ("GET", "/api/groups?limit=0", None, "limit is not valid"),
         ("GET", "/api/groups?limit=x", None, "limit is not valid"),
         ("GET", "/api/groups/5?limit=3", None, "limit is not valid"),

@@ -7,6 +7,7 @@ from reference_server.errors import Invalid
 from reference_server.payloads import decode, encode, require
 
 REQUEST = load().operations["sendMessage"].request
+CONTENT = "a text, an attachment or both, and whom it is for. Unknown fields are ignored."
 BEN = "60d0fe4f5311236168a109cb"
 
 
@@ -29,12 +30,19 @@ def test_what_is_no_json_is_refused(body: bytes) -> None:
     [
         ({}, "recipientId is missing."),
         ({"recipientId": 5, "text": "x"}, "recipientId is not valid: the recipient's ObjectId."),
-        ({"recipientId": BEN, "text": 5}, "text is not valid: string is expected."),
+        ({"recipientId": BEN, "text": 5}, "text is not valid: a text is expected."),
         (
             {"recipientId": BEN, "attachment": {"type": "gif", "url": "u"}},
             "attachment.type is not valid: one of image, video, file is expected.",
         ),
         ({"recipientId": BEN, "attachment": {"type": "image"}}, "attachment.url is missing."),
+        (
+            {"recipientId": BEN, "attachment": {"type": "image", "url": ""}},
+            "attachment.url is not valid: a text of 1 or more characters is expected.",
+        ),
+        ({"recipientId": BEN}, f"The body is not valid: {CONTENT}"),
+        ("Hello!", f"The body must be a JSON object: {CONTENT}"),
+        (None, f"The body must be a JSON object: {CONTENT}"),
     ],
 )
 def test_a_violation_is_explained_in_words_of_the_document(value: Any, message: str) -> None:

@@ -137,7 +137,7 @@ def test_a_device_that_is_back_in_time_was_never_gone(
         ("send", {"as": "Ben", "to": "Asha", "text": 5}, 400, "text is not valid: the text of"),
         ("send", {"as": "Ben", "to": "Asha"}, 400, "a text, an attachment or both"),
         ("send", {"as": "Ben", "to": "Asha", "text": "x", "by": "pigeon"}, 400, "event, rest"),
-        ("send", {"as": "Ben", "to": "Asha", "txt": "x"}, 400, "This is not valid"),
+        ("send", {"as": "Ben", "to": "Asha", "txt": "x"}, 400, "The body is not valid"),
         ("leave", {"as": "Ben"}, 409, "Ben has no virtual device."),
         ("drop", {"as": "Ben", "device": "x"}, 409, "Ben has no connection x."),
         ("drop", {"as": "Ben", "unnoticed": "soon"}, 400, "unnoticed is not valid: milliseconds"),

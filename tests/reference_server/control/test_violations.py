@@ -132,8 +132,9 @@ def test_a_token_whose_time_is_over_is_named_and_not_shown(
     ("payload", "problem", "requirement"),
     [
         ([{"text": "x"}], "recipientId is missing.", "SEND-08"),
-        ([], "This is not valid: a text, an attachment or both", "SEND-11"),
-        ([None], "This is not valid", "SEND-11"),
+        ([], "The payload must be a JSON object: a text, an attachment or both", "SEND-11"),
+        (["Hello!"], "The payload must be a JSON object", "SEND-11"),
+        ([None], "The payload must be a JSON object", "SEND-11"),
     ],
 )
 def test_an_event_with_a_wrong_payload_is_named(
