@@ -1,8 +1,8 @@
 """Values made from a schema, by Schemathesis: valid, different for each seed, the same for one.
 
 Hypothesis makes what is hard on a program; this is for the eyes of a developer as well. So texts
-are made of words and times lie in this decade wherever the schema leaves them open, and no field
-stands there that the document does not name.
+are made of words and times lie in this decade wherever the schema leaves them open, no list is empty that
+need not be, and no field stands there that the document does not name.
 """
 
 import asyncio
@@ -53,14 +53,14 @@ def _generate(schema: str, number: int) -> Any:
     # Remembered, as Hypothesis draws on the constants of the modules that are loaded by then.
     validator = Validator(json.loads(schema))
     with _one_at_a_time:
-        for closed in (True, False):
-            for value in reversed(_values(schema, closed, number)):
+        for filled, closed in ((True, True), (False, True), (False, False)):
+            for value in reversed(_values(schema, filled, closed, number)):
                 if validator.accepts(value):
                     return value
     raise NothingGenerated("no value that fits the schema was found")
 
 
-def _values(schema: str, closed: bool, number: int) -> list[Any]:
+def _values(schema: str, filled: bool, closed: bool, number: int) -> list[Any]:
     found: list[Any] = []
 
     @seed(number)
@@ -71,7 +71,7 @@ def _values(schema: str, closed: bool, number: int) -> list[Any]:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    @given(_strategy(schema, closed))
+    @given(_strategy(schema, filled, closed))
     def collect(case: Any) -> None:
         if isinstance(case.body, _JSON):  # and not the mark of a body that is absent
             found.append(case.body)
@@ -84,9 +84,9 @@ def _values(schema: str, closed: bool, number: int) -> list[Any]:
 
 
 @functools.lru_cache(maxsize=64)
-def _strategy(schema: str, closed: bool) -> Any:
+def _strategy(schema: str, filled: bool, closed: bool) -> Any:
     """What makes values for a schema, given as JSON: that of a request whose body has it."""
-    content = {"application/json": {"schema": _modest(json.loads(schema), closed)}}
+    content = {"application/json": {"schema": _modest(json.loads(schema), filled, closed)}}
     operation = {
         "requestBody": {"required": True, "content": content},
         "responses": {"200": {"description": "Never given."}},
@@ -103,22 +103,22 @@ def _strategy(schema: str, closed: bool) -> Any:
     return document["/value"]["POST"].as_strategy(generation_mode=GenerationMode.POSITIVE)
 
 
-def _modest(schema: Any, closed: bool, *, part: bool = False) -> Any:
+def _modest(schema: Any, filled: bool, closed: bool, *, part: bool = False) -> Any:
     """The schema (JSON Schema 2020-12) with narrower bounds where it has none.
 
-    `closed` leaves no room for fields that it does not name; `part` says that it stands within a
-    combination, whose other parts may name some.
+    `filled` leaves no list empty, `closed` no room for fields that it does not name; `part` says
+    that it stands within a combination, whose other parts may name some.
     """
     if isinstance(schema, list):
-        return [_modest(each, closed, part=part) for each in schema]
+        return [_modest(each, filled, closed, part=part) for each in schema]
     if not isinstance(schema, dict):
         return schema
     narrowed = {
-        key: {name: _modest(each, closed) for name, each in value.items()}
+        key: {name: _modest(each, filled, closed) for name, each in value.items()}
         if key == "properties"
         else value
         if key in _AS_IS
-        else _modest(value, closed, part=key in _COMBINATIONS)
+        else _modest(value, filled, closed, part=key in _COMBINATIONS)
         for key, value in schema.items()
     }
     types = schema.get("type")
@@ -129,6 +129,8 @@ def _modest(schema: Any, closed: bool, *, part: bool = False) -> Any:
             narrowed["pattern"] = _WORDS
     elif types == "array":
         narrowed.setdefault("maxItems", max(LONGEST_LIST, schema.get("minItems", 0)))
+        if filled and narrowed["maxItems"]:
+            narrowed["minItems"] = max(1, schema.get("minItems", 0))
     if closed and not part and (names := _names(schema)):
         narrowed.setdefault("propertyNames", {"enum": sorted(names)})
     return narrowed

@@ -33,6 +33,8 @@ SCHEMAS: dict[str, Any] = {
         ]
     },
     "a long list": {"type": "array", "minItems": 6, "items": {"enum": [1, 2, 3]}},
+    "a list that has to be empty": {"type": "array", "maxItems": 0},
+    "a list that nothing can stand in": {"type": "array", "items": {"not": {}}},
     "a map": {"type": "object", "additionalProperties": {"type": "integer"}},
     "a time": {"type": ["string", "null"], "format": "date-time"},
 }
@@ -44,6 +46,15 @@ def test_values_fit(name: str) -> None:
     values = [asyncio.run(generate(validator, number)) for number in (1, 2, 1)]
     assert all(validator.accepts(value) for value in values)
     assert values[0] == values[2]
+
+
+def test_a_list_holds_something_where_it_may() -> None:
+    item = {"type": "object", "required": ["tags"], "properties": {"tags": {"type": "array"}}}
+    lists = Validator.of({"type": "array", "items": item}, Path("schema"), "")
+    for number in range(20):
+        value = asyncio.run(generate(lists, number))
+        assert value, number
+        assert all(each["tags"] for each in value), number
 
 
 def test_a_schema_that_nothing_fits_is_said_to_be_one() -> None:
