@@ -23,6 +23,7 @@ from tornado.websocket import WebSocketClosedError
 log = logging.getLogger("reference_server.engine")
 
 TRANSPORTS = ("polling", "websocket")
+BAD_ORIGIN = "bad-origin"  # python-engineio's word for a page that may not connect
 LARGEST_POLL = 10_000  # packets in one HTTP body; the body itself is bounded in bytes
 MOST_WAITING_OUT = 5_000  # packets for a client that does not read them
 MOST_WAITING_IN = 100  # messages of a client that sends faster than they are handled
@@ -319,7 +320,10 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
 
     def check_origin(self, origin: str) -> bool:
         environ = {"HTTP_ORIGIN": origin, "HTTP_HOST": self.request.host}
-        return bool(self.engine._cors_allowed_origins(environ))
+        if self.engine._cors_allowed_origins(environ):
+            return True
+        self.engine._log_error_once(f"{origin} is not an accepted origin.", BAD_ORIGIN)
+        return False
 
     def get_compression_options(self) -> None:
         return None  # messages are short: compressing them costs more than it saves

@@ -124,16 +124,19 @@ class EventRouter:
         """The token of a handshake: in the query, as the document says, else in the `auth` payload
         of the connect packet, else in the Authorization header. Raises Unauthorized.
         """
-        query = parse_qs(environ.get("QUERY_STRING", ""))
-        for name in self._query_names:
-            if name in query:
-                return str(query[name][0])
+        if (token := self.credential_in_query(environ)) is not None:
+            return token
         if isinstance(auth, dict) and isinstance(auth.get("token"), str):
             return str(auth["token"])
         scheme, _, token = environ.get("HTTP_AUTHORIZATION", "").partition(" ")
         if scheme.lower() == "bearer" and token:
             return str(token).strip()
         raise Unauthorized("The token is missing; put it into the query of the connection.")
+
+    def credential_in_query(self, environ: Mapping[str, Any]) -> str | None:
+        """The token in the query of a handshake, None where there is none."""
+        query = parse_qs(environ.get("QUERY_STRING", ""))
+        return next((query[name][0] for name in self._query_names if name in query), None)
 
     async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         try:

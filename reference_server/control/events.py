@@ -63,11 +63,13 @@ class ControlledEvents(EventRouter):
         self._receivers: dict[str, Receive] = {}  # by event
         self._devices: dict[str, dict[str, Device]] = {}  # by user, then by sid
         self._lanes: dict[str, Lane] = {}  # by recipient; only where a fault made one
+        self._misplaced: dict[str, str] = {}  # where the token came from, by sid, until it is told
         self._connected = self._emitted = 0
         sockets.fault_of = self._fault_of
         sockets.broken = self._broken
         engine: ControlledEngine = sockets.eio
         engine.refused = self._not_understood
+        engine.foreign = self._foreign
 
     def adopt(self, contract: Contract, mocks: tuple[Mock, ...]) -> None:
         """Go by this contract, with its `mocks_for`, from now on."""
@@ -135,8 +137,12 @@ class ControlledEvents(EventRouter):
             self._traffic.note("connection", "refused", None, {"reason": message}, wrong)
             raise
         user = self._users[sid]
+        if self._query_names and self.credential_in_query(environ) is None:
+            in_payload = isinstance(auth, Mapping) and "token" in auth
+            self._misplaced[sid] = "auth payload" if in_payload else "Authorization header"
         if fault := self._faults.take(ON_CONNECTING, user.id):
             del self._users[sid]
+            self._misplaced.pop(sid, None)
             message = "The server takes no connections right now."
             facts = {"reason": message, "fault": fault.id}
             self._traffic.note("connection", "refused", user, facts)
@@ -147,10 +153,14 @@ class ControlledEvents(EventRouter):
         self._connected += 1
         name = f"socket-{self._connected}"
         self._joins(user, sid, Device(name, False, self._clock.now()))
-        self._traffic.note("connection", "connect", user, {"device": name, "virtual": False})
+        place = self._misplaced.pop(sid, None)
+        wrong = self._verdicts.of_place(place) if place else None
+        facts = {"device": name, "virtual": False}
+        self._traffic.note("connection", "connect", user, facts, wrong)
         await super()._opened(sid)
 
     async def _disconnect(self, sid: str, reason: str) -> None:
+        self._misplaced.pop(sid, None)
         user = self._users.get(sid)
         if user is not None and (device := self._devices.get(user.id, {}).pop(sid, None)):
             facts = {"device": device.name, "virtual": device.virtual, "reason": reason}
@@ -207,6 +217,10 @@ class ControlledEvents(EventRouter):
     def _not_understood(self, message: str) -> None:
         wrong = self._verdicts.of_protocol(message)
         self._traffic.note("connection", "refused", None, {"reason": message}, wrong)
+
+    def _foreign(self, origin: str) -> None:
+        wrong = self._verdicts.of_origin(short(origin))
+        self._traffic.note("connection", "refused", None, {"reason": wrong.problem}, wrong)
 
     # What the server tells
 

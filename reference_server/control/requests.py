@@ -2,8 +2,10 @@
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from connexion.middleware.abstract import ROUTING_CONTEXT
 
@@ -11,7 +13,7 @@ from contract import Operation
 from reference_server.asgi import HANG_UP, Application
 from reference_server.control.faults import ON_REQUESTS, Fault, Faults
 from reference_server.control.traffic import LARGEST_KEPT, Traffic, kept, kept_headers
-from reference_server.control.verdicts import Refused, Verdicts, message_of, short
+from reference_server.control.verdicts import Refused, Verdicts, Wrong, message_of, short
 from reference_server.documented import choose
 from reference_server.rest import Endpoint, respond, user_of
 from reference_server.users import User
@@ -107,13 +109,22 @@ class Interference:
 class Watching:
     """Notes every request that passes, with what was wrong with it."""
 
-    def __init__(self, application: Application, traffic: Traffic, verdicts: Verdicts) -> None:
+    def __init__(
+        self,
+        application: Application,
+        traffic: Traffic,
+        verdicts: Verdicts,
+        allowed_origin: Callable[[str], bool],
+    ) -> None:
         self._application = application
         self._traffic = traffic
         self._verdicts = verdicts
+        self._allowed_origin = allowed_origin
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http" or scope["method"] == "OPTIONS":
+            if scope["type"] == "http":
+                self._note_preflight(scope)
             await self._application(scope, receive, send)
             return
         exchange = _Exchange(receive, send)
@@ -121,6 +132,23 @@ class Watching:
             await self._application(scope, exchange.receive, exchange.send)
         finally:
             self._note(scope, exchange)
+
+    def _note_preflight(self, scope: Any) -> None:
+        """Note a request that a browser does not send, for the page may not call this server."""
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        method = headers.get(b"access-control-request-method")
+        if method is not None and (wrong := self._of_origin(headers)) is not None:
+            path = short(scope["path"])
+            facts = {"method": "OPTIONS", "path": path, "by": "client"}
+            self._traffic.note("request", f"{short(method)} {path}", None, facts, wrong)
+
+    def _of_origin(self, headers: Mapping[bytes, str]) -> Wrong | None:
+        origin = headers.get(b"origin")
+        if origin is None or self._allowed_origin(origin):
+            return None
+        if urlsplit(origin).netloc == headers.get(b"host"):
+            return None  # a page of this server
+        return self._verdicts.of_origin(short(origin))
 
     def _note(self, scope: Any, exchange: "_Exchange") -> None:
         extensions = scope["extensions"]
@@ -138,6 +166,9 @@ class Watching:
                 return  # an icon or a map that a browser asks for by itself
         elif operation is None:
             return  # a page of the documentation
+        if wrong is None and not by_control:
+            named = {name: value.decode("latin-1") for name, value in scope["headers"]}
+            wrong = self._of_origin(named)
         facts = {
             "method": method,
             "path": path,

@@ -28,6 +28,8 @@ from reference_server.users import Directory
 class ControlledServer(Server):
     """A server with a control interface below `/_reference/`."""
 
+    has_control = True
+
     def __init__(
         self,
         contract: Contract,
@@ -72,7 +74,7 @@ class ControlledServer(Server):
 
     def wrapped(self, application: Application) -> Application:
         """What answers every HTTP request outside Socket.IO."""
-        watched = Watching(application, self._traffic, self._verdicts)
+        watched = Watching(application, self._traffic, self._verdicts, self.origins.allow)
         self._verbs = Verbs(
             self.contract,
             self.chat,

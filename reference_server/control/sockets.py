@@ -7,7 +7,7 @@ from socketio import packet
 
 from reference_server.control.faults import Fault
 from reference_server.control.lanes import Lane, Passage
-from reference_server.engine import Engine
+from reference_server.engine import BAD_ORIGIN, Engine
 from reference_server.errors import INTERNAL_ERROR, error_body
 from reference_server.sockets import SocketServer
 
@@ -18,6 +18,8 @@ class ControlledEngine(Engine):
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
         self.refused: Callable[[str], None] = lambda message: None
+        self.foreign: Callable[[str], None] = lambda origin: None
+        """Hears the origin of a page that may not connect."""
 
     def handshake_error(self, query: dict[str, list[str]], upgrade: bool) -> str | None:
         """Why a GET must be refused, None when it need not be."""
@@ -25,6 +27,11 @@ class ControlledEngine(Engine):
         if error is not None and "sid" not in query:
             self.refused(error)
         return error
+
+    def _log_error_once(self, message: str, message_key: str) -> None:
+        super()._log_error_once(message, message_key)
+        if message_key == BAD_ORIGIN:
+            self.foreign(message.partition(" ")[0])
 
 
 class ControlledSockets(SocketServer):

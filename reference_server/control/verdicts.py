@@ -12,12 +12,22 @@ from reference_server.payloads import Whole, decode, explain
 
 Json = dict[str, Any]
 Aspect = Literal[
-    "body", "parameter", "token", "path", "method", "media-type", "size", "event", "protocol"
+    "body",
+    "parameter",
+    "token",
+    "path",
+    "method",
+    "media-type",
+    "size",
+    "event",
+    "protocol",
+    "origin",
 ]
 USABLE = (
     "Use a token of a user of this server that is valid by the server's clock; r2c-server prints"
     " one for each user when it starts."
 )
+IN_QUERY = "Connect with `io(url, { query: { token } })`, the token alone, without `Bearer`."
 LONGEST_EXAMPLE = 300  # characters
 LONGEST_QUOTE = 200  # characters
 
@@ -116,8 +126,24 @@ class Verdicts:
 
     def of_handshake(self, message: str) -> Wrong:
         """What was wrong with a connection that was refused for its token."""
-        mend = "Connect with `io(url, { query: { token } })`. "
-        return Wrong("token", message, mend + USABLE)
+        return Wrong("token", message, f"{IN_QUERY} {USABLE}")
+
+    def of_place(self, place: str) -> Wrong:
+        """What is wrong with a token that came elsewhere than in the query of a connection."""
+        problem = (
+            f"The token came in the {place} of the connection, which this server takes and others"
+            " need not (decision D17)."
+        )
+        return Wrong("token", problem, IN_QUERY)
+
+    def of_origin(self, origin: str) -> Wrong:
+        """What is wrong with a page that browsers let call nothing here."""
+        problem = f"Pages of {origin} may not call this server; the browser shows a CORS error."
+        mend = (
+            "Open the page by localhost or 127.0.0.1, or start r2c-server with"
+            f" `--allow-origin {origin}`."
+        )
+        return Wrong("origin", problem, mend)
 
     def of_protocol(self, message: str) -> Wrong:
         """What was wrong with a connection that does not speak the protocol."""
@@ -153,7 +179,9 @@ class Verdicts:
                 return self._of_value("body", operation.request, value, "body")
         for parameter in operation.parameters:
             if refused.message.startswith(f"{parameter.name} "):
-                mend = f"Put a value there that fits: {operation.method} {operation.path}."
+                example = str(parameter.validator.schema.get("example", f"{{{parameter.name}}}"))
+                path = operation.path.replace(f"{{{parameter.name}}}", example)
+                mend = f"Put a value there that fits: {operation.method} {path}."
                 return Wrong("parameter", refused.message, mend)
         return self._of_text(refused.message)
 

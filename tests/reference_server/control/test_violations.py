@@ -6,6 +6,7 @@ from typing import Any
 import jwt
 import pytest
 import requests
+import socketio
 import websocket
 
 from contract import load
@@ -76,7 +77,7 @@ HALF = '{"recipientId": "60d0fe4f5311236168a109cb", "text": "\\ud800"}'
             ("GET", "/api/messages/Ben", None, None),
             "parameter",
             "otherUserId is not valid",
-            "GET /api/messages/{otherUserId}",
+            "GET /api/messages/60d0fe4f5311236168a109ca.",
         ),
         (
             ("GET", "/api/mesages/Ben", None, None),
@@ -176,6 +177,59 @@ def test_a_connection_with_a_wrong_token_is_named(violations: Any, engine: Any) 
     assert (found["kind"], found["name"]) == ("connection", "refused")
     assert (found["aspect"], found["problem"]) == ("token", "The token is not valid.")
     assert "io(url, { query: { token } })" in found["mend"]
+
+
+@pytest.mark.parametrize(
+    ("options", "place"),
+    [
+        (lambda token: {"auth": {"token": token}}, "auth payload"),
+        (lambda token: {"headers": {"Authorization": f"Bearer {token}"}}, "Authorization header"),
+    ],
+)
+def test_a_token_beside_the_query_connects_and_is_named(
+    violations: Any, server: RunningServer, asha: User, options: Any, place: str
+) -> None:
+    with socketio.SimpleClient() as client:
+        client.connect(server.url, transports=["websocket"], **options(server.token(asha)))
+        found = the_only(violations())
+    assert (found["kind"], found["name"], found["aspect"]) == ("connection", "connect", "token")
+    assert found["user"]["name"] == "Asha"
+    assert f"The token came in the {place} of the connection" in found["problem"]
+    assert "io(url, { query: { token } })" in found["mend"]
+
+
+FOREIGN = "http://192.168.1.5:5173"
+ASKS = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
+
+
+def test_a_page_of_another_machine_is_told_why_its_browser_lets_it_call_nothing(
+    violations: Any, server: RunningServer, rest: Any, asha: User, ben: User
+) -> None:
+    path = f"/api/messages/{ben.id}"
+    for origin in (FOREIGN, "http://localhost:5173", server.url):
+        requests.options(f"{server.url}{path}", headers={"Origin": origin, **ASKS}, timeout=5)
+        rest("GET", path, asha, headers={"Origin": origin})
+    preflight, request = violations()
+    assert (preflight["name"], request["name"]) == (f"GET {path}", "listMessages")
+    for found in (preflight, request):
+        assert (found["kind"], found["aspect"]) == ("request", "origin")
+        assert found["problem"].startswith(f"Pages of {FOREIGN} may not call this server")
+        assert f"`--allow-origin {FOREIGN}`" in found["mend"]
+
+
+@pytest.mark.parametrize("transport", ["polling", "websocket"])
+def test_a_page_of_another_machine_is_told_why_it_does_not_connect(
+    violations: Any, server: RunningServer, asha: User, transport: str
+) -> None:
+    address = f"/socket.io/?EIO=4&transport={transport}&token={server.token(asha)}"
+    if transport == "polling":
+        requests.get(server.url + address, headers={"Origin": FOREIGN}, timeout=5)
+    else:
+        with pytest.raises(websocket.WebSocketBadStatusException):
+            websocket.create_connection(f"ws{server.url[4:]}{address}", origin=FOREIGN, timeout=5)
+    found = the_only(violations())
+    assert (found["kind"], found["name"], found["aspect"]) == ("connection", "refused", "origin")
+    assert f"`--allow-origin {FOREIGN}`" in found["mend"]
 
 
 def test_a_client_that_speaks_another_protocol_is_named(
