@@ -40,11 +40,12 @@ _HOST = re.compile(r"[A-Za-z0-9.:\[\]-]+")
 class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion carries no types
     """Answers below `/docs` and lets everything else pass."""
 
-    def __init__(self, app: Any, contract: Contract, people: People) -> None:
+    def __init__(self, app: Any, contract: Contract, people: People, control: bool) -> None:
         super().__init__(app)
         self._next = app
         self._contract = contract
         self._people = people
+        self._control = control
         self._own = Router(
             [
                 Route(ROOT, self._index),
@@ -64,9 +65,13 @@ class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion car
         )
 
     @classmethod
-    def of(cls, contract: Contract, people: People) -> Callable[[Any], "Documentation"]:
-        """The middleware for one contract, as Connexion takes it."""
-        return functools.partial(cls, contract=contract, people=people)
+    def of(
+        cls, contract: Contract, people: People, control: bool
+    ) -> Callable[[Any], "Documentation"]:
+        """The middleware for one contract, as Connexion takes it; `control` says whether there is
+        an inspector to lead to.
+        """
+        return functools.partial(cls, contract=contract, people=people, control=control)
 
     def add_api(self, specification: Any, **options: Any) -> None:
         """Add Swagger UI for a document (called by Connexion)."""
@@ -115,6 +120,7 @@ class Documentation(SwaggerUIMiddleware):  # type: ignore[misc]  # Connexion car
             {
                 "users": self._people(host if own else ""),
                 "schemes": list(schemes),
+                "control": self._control,
                 "events": [
                     {"event": event.name, "examples": _examples(event)}
                     for event in self._contract.events.values()

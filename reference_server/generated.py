@@ -1,8 +1,8 @@
 """Values made from a schema, by Schemathesis: valid, different for each seed, the same for one.
 
 Hypothesis makes what is hard on a program; this is for the eyes of a developer as well. So texts
-are made of words and times lie in this decade wherever the schema leaves them open, no list is empty that
-need not be, and no field stands there that the document does not name.
+are made of words and times lie in this decade wherever the schema leaves them open, no list is
+empty that need not be, and no field stands there that the document does not name.
 """
 
 import asyncio

@@ -88,12 +88,13 @@ def build(
     *,
     origins: Origins = LOCAL,
     people: People = lambda host: [],
+    control: bool = False,
 ) -> tuple[AsyncApp, tuple[Mock, ...]]:
     """The application, and the operations that no handler stands for.
 
-    `around` is put around every endpoint, the last one outermost. Raises StartError for a handler
-    without an operation, for an operation that has no handler and for which no answer can be made
-    up, and for a document that Connexion cannot serve.
+    `around` is put around every endpoint, the last one outermost; `control` says whether there is
+    an inspector. Raises StartError for a handler without an operation, for an operation that has no
+    handler and for which no answer can be made up, and for a document that Connexion cannot serve.
     """
     if unknown := sorted(handlers.keys() - contract.operations.keys()):
         raise StartError(
@@ -121,7 +122,7 @@ def build(
             [
                 functools.partial(CrossOrigin, origins=origins),
                 ExceptionMiddleware,
-                Documentation.of(contract, people),
+                Documentation.of(contract, people, control),
                 Routing,
                 SecurityMiddleware,
                 RequestValidationMiddleware,

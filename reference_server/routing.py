@@ -4,6 +4,7 @@ Takes the place of Connexion's routing: it reads the path as it was sent, so tha
 its segment, decodes each segment by itself, knows all methods of a path, and answers for the rest.
 """
 
+import difflib
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,6 +14,7 @@ from connexion.middleware.abstract import ROUTING_CONTEXT, SpecMiddleware
 from reference_server.errors import MethodNotAllowed, NotFound
 
 Scope = dict[str, Any]
+LONGEST_MISTAKE = 200  # bytes of a path that is compared with those that there are
 
 
 class Routing(SpecMiddleware):  # type: ignore[misc]  # Connexion carries no types
@@ -66,7 +68,15 @@ class Routing(SpecMiddleware):  # type: ignore[misc]  # Connexion carries no typ
                 parameters = _fit(template, segments)
                 if parameters is not None:
                     return methods, base_path, parameters
-        raise NotFound("There is nothing at this path.")
+        raise NotFound(f"There is nothing at this path{self._hint(raw_path)}.")
+
+    def _hint(self, raw_path: bytes) -> str:
+        """The path that was meant, in brackets, where one is close."""
+        if len(raw_path) > LONGEST_MISTAKE:
+            return ""
+        known = ["/" + "/".join(template) for template, _, _ in self._routes]
+        close = difflib.get_close_matches(raw_path.decode("latin-1"), known, n=1, cutoff=0.8)
+        return f" (did you mean {close[0]}?)" if close else ""
 
 
 def _fit(template: tuple[str, ...], segments: list[str]) -> dict[str, str] | None:

@@ -43,6 +43,9 @@ class Server:
     with other parts.
     """
 
+    has_control = False
+    """Whether there is an interface that acts as any user, and an inspector over it."""
+
     def __init__(
         self,
         contract: Contract,
@@ -86,6 +89,7 @@ class Server:
             [*([Preferring] if self._prefers else []), *self.around()],
             origins=self.origins,
             people=self.people,
+            control=self.has_control,
         )
 
     def people(self, host: str) -> list[dict[str, str]]:

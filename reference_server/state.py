@@ -81,6 +81,8 @@ class StateFile:
             await asyncio.to_thread(self._write, self._text())
         except (OSError, _Changed) as error:
             why = getattr(error, "strerror", None) or "another program writes to it"
+            if isinstance(error, FileNotFoundError):
+                why = "its folder does not exist; make it first"
             raise StartError(f"Cannot write the state file {self._path}: {why}.") from error
 
     async def close(self) -> None:

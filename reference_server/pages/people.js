@@ -2,6 +2,8 @@
 
 export const description = await (await fetch("/docs/try.json")).json();
 
+document.querySelector("#inspector").hidden = !description.control;
+
 /** The one row of a table that has these cells. */
 function row(kind, cells) {
   const row = document.createElement("tr");

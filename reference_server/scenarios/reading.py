@@ -137,7 +137,7 @@ def _error(error: jsonschema_rs.ValidationError) -> ScenarioError:
         case Kind.AdditionalProperties(unexpected=names):
             known = verbs if path[:1] == ["steps"] and len(path) == 2 else []
             close = difflib.get_close_matches(names[0], known, n=1)
-            hint = f"; did you mean {close[0]}" if close else ""
+            hint = f" (did you mean {close[0]}?)" if close else ""
             if " " in names[0]:
                 hint = "; put a text that holds a comma in quotes"
             return ScenarioError([*path, names[0]], f"is no field here{hint}")

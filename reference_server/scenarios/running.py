@@ -122,7 +122,8 @@ class Runs:
         except asyncio.CancelledError:
             run.state = "stopped"
         except Refusal as refusal:
-            run.state, run.problem = "failed", refusal.message
+            place = f"Step {run.done + 1}, {run.scenario.steps[run.done].verb}"
+            run.state, run.problem = "failed", f"{place}: {refusal.message}"
         except Exception:
             log.exception("the scenario %s failed", run.scenario.name)
             run.state, run.problem = "failed", INTERNAL_ERROR

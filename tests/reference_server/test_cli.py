@@ -115,6 +115,7 @@ def wrong(tmp_path: Path) -> Iterator[tuple[list[str], str]]:
     yield ["--port", "70000"], "70000 is no port"
     yield ["--users", str(users)], "user 1"
     yield ["--users", str(tmp_path / "none")], "No such file"
+    yield ["--state", str(tmp_path / "no" / "s.json")], "its folder does not exist; make it"
     yield ["--store", "http://x"], "--store"
     yield ["--port", "0", "--store", f"mongodb://127.0.0.1:{unreachable}"], "does not answer"
     yield ["--host", "0.0.0.0"], "--secret"

@@ -68,6 +68,30 @@ def test_a_page_fits_a_phone_and_the_dark(visit: Any, path: str) -> None:
     assert shades[1] < 150
 
 
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_an_operation_that_is_tried_fits_a_phone_and_can_be_read(visit: Any, scheme: str) -> None:
+    page = visit("/docs/rest/", viewport=PHONE, color_scheme=scheme).page
+    page.locator("#operations-messages-listMessages .opblock-summary-control").click()
+    operation = page.locator("#operations-messages-listMessages")
+    operation.get_by_role("button", name="Try it out").click()
+    operation.get_by_role("button", name="Execute").click()
+    operation.locator(".live-responses-table tbody .response-col_status").first.wait_for()
+    assert page.evaluate("document.documentElement.scrollWidth") <= PHONE["width"]
+    field = operation.get_by_placeholder("otherUserId")
+    box = field.bounding_box()
+    assert box["x"] + box["width"] <= PHONE["width"]
+    colours = field.evaluate("it => [getComputedStyle(it).color, getComputedStyle(it).background]")
+    text, paper = (sum(map(int, re.findall(r"\d+", colour)[:3])) for colour in colours)
+    assert abs(text - paper) > 400
+
+
+def test_without_control_no_page_leads_to_an_inspector(visit: Any) -> None:
+    for path in PAGES:
+        page = visit(path).page
+        assert page.get_by_role("link", name="REST operations").is_visible()
+        assert not page.get_by_role("link", name="Inspector").is_visible()
+
+
 def test_the_operations_are_tried_as_the_user_who_is_chosen(
     visit: Any, rest: Any, server: RunningServer
 ) -> None:

@@ -209,6 +209,18 @@ def test_a_path_in_percent_encoding_is_the_same_path(rest: Any, people: list[Use
     assert rest("GET", f"/api/%6Dessages/%36{people[1].id[1:]}", people[0]).status_code == 200
 
 
+@pytest.mark.parametrize(
+    ("path", "hint"),
+    [
+        ("/api/message/send", " (did you mean /api/messages/send?)."),
+        ("/nothing/like/it", "this path."),
+        ("/api/messages/send/" + "x" * 500, "this path."),
+    ],
+)
+def test_a_path_that_is_close_to_one_is_told_which(rest: Any, path: str, hint: str) -> None:
+    assert rest("POST", path).json()["message"].endswith(hint)
+
+
 def test_who_does_not_exist_is_404(rest: Any, people: list[User]) -> None:
     send = {"recipientId": UNKNOWN, "text": "x"}
     assert is_error(rest("GET", f"/api/messages/{UNKNOWN}", people[0]), 404)

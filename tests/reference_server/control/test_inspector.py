@@ -11,6 +11,7 @@ import requests
 
 from reference_server import RunningServer, running
 from reference_server.control.faults import Kind
+from reference_server.scenarios import reading
 from reference_server.users import User
 from tests.reference_server.pages import served
 
@@ -273,3 +274,23 @@ def test_thousands_of_entries_are_bounded_and_in_order(
     page.get_by_text("0, 1 waiting").wait_for()
     visited.press("Go on")
     visited.entry("no event nonsense").wait_for()
+
+
+def test_the_pages_of_the_documentation_lead_to_it(visit: Callable[..., Visit]) -> None:
+    page = visit().page
+    for name in ("REST operations", "Events"):
+        page.get_by_role("link", name=name).click()
+        page.get_by_role("link", name="Inspector").click()
+        page.get_by_role("radio", name="Asha").wait_for()
+
+
+def test_the_picture_that_ben_sends_shows_without_a_network(visit: Callable[..., Visit]) -> None:
+    content = reading.read(reading.shipped()["ben-sends-a-picture"])[0]
+    (url,) = [each.arguments["attachment"]["url"] for each in content.steps if each.verb == "send"]
+    page = visit().context.new_page()
+    page.route("**", lambda route: route.abort())
+    page.set_content("<img>")
+    shown = page.locator("img").evaluate(
+        "async (it, url) => { it.src = url; await it.decode(); return it.naturalWidth; }", url
+    )
+    assert shown == 240

@@ -63,7 +63,7 @@ def test_each_step_is_told_and_the_end(
 def test_a_run_that_fails_says_why(control: Any, server: RunningServer, file: Any) -> None:
     done = play(file("leave: {as: Ben}"), "--url", server.url)
     assert done.returncode == 1
-    assert done.stderr == "r2c-server play: Ben has no virtual device.\n"
+    assert done.stderr == "r2c-server play: Step 1, leave: Ben has no virtual device.\n"
 
 
 def test_an_interruption_stops_the_run(control: Any, server: RunningServer, file: Any) -> None:
@@ -100,8 +100,8 @@ def test_a_wrong_file_is_refused_with_line_and_reason(
     done = play(file("sned: {}"), "--url", server.url)
     assert done.returncode == 2
     assert done.stderr == (
-        f"r2c-server: The scenario {path}, line 3: steps.0.sned is no field here; did you mean"
-        " send.\n"
+        f"r2c-server: The scenario {path}, line 3: steps.0.sned is no field here (did you"
+        " mean send?).\n"
     )
 
 

@@ -62,7 +62,7 @@ BEGIN = "title: Mine\nsteps:\n  - connect: {as: Ben}\n"
 @pytest.mark.parametrize(
     ("text", "line", "reason"),
     [
-        wrong(f"{BEGIN}  - sned: {{as: Ben}}\n", 4, "steps.1.sned is no field here; did you mean"),
+        wrong(f"{BEGIN}  - sned: {{as: Ben}}\n", 4, "steps.1.sned is no field here (did you mean"),
         wrong(f"{BEGIN}  - after: 1s\n", 4, "steps.1 needs exactly one of connect, leave, drop"),
         wrong(
             f"{BEGIN}  - typing: {{as: Ben, to: Asha}}\n    leave: {{as: Ben}}\n",

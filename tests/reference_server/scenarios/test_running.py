@@ -92,7 +92,7 @@ def test_a_step_that_cannot_be_taken_fails_the_run(run: Any, ended: Any, control
         )
     )
     assert (failed["state"], failed["done"]) == ("failed", 1)
-    assert failed["problem"] == "Chitra has no virtual device."
+    assert failed["problem"] == "Step 2, leave: Chitra has no virtual device."
     assert not any(user["online"] for user in control("GET", "state")["users"])
 
 
@@ -113,7 +113,7 @@ def test_the_record_tells_of_each_step(run: Any, ended: Any, control: Any) -> No
 @pytest.mark.parametrize(
     ("scenario", "message"),
     [
-        ({"steps": [{"sned": {}}]}, "steps.0.sned: is no field here; did you mean send."),
+        ({"steps": [{"sned": {}}]}, "steps.0.sned: is no field here (did you mean send?)."),
         ({"steps": [{"connect": {"as": "Nobody"}}]}, "steps.0.connect.as: names no user."),
         ({}, "The scenario: needs the field steps."),
     ],
