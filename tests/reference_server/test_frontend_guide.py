@@ -1,13 +1,19 @@
-"""The commands of docs/frontend.md work when they are pasted one after the other."""
+"""The commands of docs/frontend.md work when they are pasted one after the other, and its page."""
 
 import os
 import re
 import socket
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import requests
+
+from reference_server import running
+from tests.reference_server.pages import served
 
 GUIDE = Path(__file__).parents[2] / "docs" / "frontend.md"
 DEADLINE = 90  # seconds
@@ -62,3 +68,68 @@ def test_they_show_what_they_say(told: str) -> None:
     assert '"requirement":"SEND-08"' in told
     assert told.count("finished") == 2
     assert "Sorry, I fell asleep." in told
+
+
+class Shown:
+    """The guide's page, open in a browser, and the server that it talks to."""
+
+    def __init__(self, page: Any, url: str) -> None:
+        self.page = page
+        self._url = url
+
+    def control(self, verb: str, **arguments: Any) -> None:
+        answer = requests.post(f"{self._url}/_reference/{verb}", json=arguments, timeout=5)
+        assert answer.ok, answer.text
+
+    def violations(self) -> Any:
+        return requests.get(f"{self._url}/_reference/violations", timeout=5).json()["data"]
+
+
+@pytest.fixture
+def shown(browser: Any) -> Iterator[Shown]:
+    (html,) = re.findall(r"```html\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    with running(control=True) as server:
+        asha = next(iter(server.users))
+        html = html.replace("http://127.0.0.1:5000", server.url)
+        html = html.replace('"TOKEN"', f'"{server.token(asha)}"')
+        with served(page=html.encode()) as port:
+            page = browser.new_page()
+            page.set_default_timeout(10_000)
+            page.goto(f"http://localhost:{port}/")
+            page.get_by_text("Loading …").wait_for(state="hidden")
+            page.wait_for_function(
+                "url => fetch(`${url}/_reference/state`).then((it) => it.json())"
+                ".then((it) => it.data.users[0].online)",
+                arg=server.url,
+            )
+            yield Shown(page, server.url)
+            page.close()
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("socket.io-client")
+def test_the_page_shows_what_a_frontend_has_to(shown: Shown) -> None:
+    page, control = shown.page, shown.control
+    control("connect", **{"as": "Ben"})
+    page.get_by_text("online").wait_for()
+    control("typing", **{"as": "Ben", "to": "Asha"})
+    page.get_by_text("Ben is typing …").wait_for()
+    control("stopTyping", **{"as": "Ben", "to": "Asha"})
+    page.get_by_text("Ben is typing …").wait_for(state="hidden")
+    control("fault", kind="error", operation="sendMessage", code=500)
+    page.get_by_label("Message").fill("Are you there?")
+    page.get_by_role("button", name="Send").click()
+    page.get_by_role("alert").get_by_text("500: The message could not be stored.").wait_for()
+    page.get_by_role("button", name="Send").click()
+    page.get_by_text("You: Are you there?").wait_for()
+    control("scenarios/ben-sends-a-picture/run")
+    page.locator("img").wait_for()
+    assert page.locator("img").evaluate("async (it) => (await it.decode(), it.naturalWidth)") > 0
+    control("leave", **{"as": "Ben"})
+    page.get_by_text(re.compile(r"last seen 20\d\d-")).wait_for()
+    control("fault", kind="delay", operation="listMessages", delay="500ms")
+    page.reload()
+    page.get_by_text("Loading …").wait_for()
+    page.get_by_text("Loading …").wait_for(state="hidden")
+    assert page.get_by_role("listitem").all_inner_texts()[0] == "You: Are you there?"
+    assert shown.violations() == []
