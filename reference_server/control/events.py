@@ -67,6 +67,7 @@ class ControlledEvents(EventRouter):
         self._connected = self._emitted = 0
         sockets.fault_of = self._fault_of
         sockets.broken = self._broken
+        sockets.elsewhere = self._elsewhere
         engine: ControlledEngine = sockets.eio
         engine.refused = self._not_understood
         engine.foreign = self._foreign
@@ -217,6 +218,10 @@ class ControlledEvents(EventRouter):
     def _not_understood(self, message: str) -> None:
         wrong = self._verdicts.of_protocol(message)
         self._traffic.note("connection", "refused", None, {"reason": message}, wrong)
+
+    def _elsewhere(self, namespace: str) -> None:
+        wrong = self._verdicts.of_namespace(short(namespace))
+        self._traffic.note("connection", "refused", None, {"reason": wrong.problem}, wrong)
 
     def _foreign(self, origin: str) -> None:
         wrong = self._verdicts.of_origin(short(origin))

@@ -75,6 +75,6 @@ class Snapshots:
 
     def _named(self, name: str) -> Snapshot:
         if name not in self._taken:
-            known = ", ".join(self._taken) or "none"
-            raise NotFound(f"There is no snapshot {name}; there is: {known}.")
+            known = f"there is: {', '.join(self._taken)}" if self._taken else "none was taken"
+            raise NotFound(f"There is no snapshot {name}; {known}.")
         return self._taken[name]

@@ -44,6 +44,8 @@ class ControlledSockets(SocketServer):
         """The fault that an event of a client meets."""
         self.broken: Callable[[str | None, str], None] = lambda sid, message: None
         """Hears of a connection that was closed for a broken packet."""
+        self.elsewhere: Callable[[str], None] = lambda namespace: None
+        """Hears of a namespace that a client asked for and that there is not."""
 
     def _engineio_server_class(self) -> type[Engine]:
         return ControlledEngine
@@ -66,6 +68,11 @@ class ControlledSockets(SocketServer):
         for lane in self._lanes.values():
             lane.close()
         self._lanes.clear()
+
+    async def _handle_connect(self, eio_sid: str, namespace: str | None, data: Any) -> None:
+        if (namespace or "/") not in self.handlers:
+            self.elsewhere(namespace or "/")
+        await super()._handle_connect(eio_sid, namespace, data)
 
     async def _handle_event(
         self, eio_sid: str, namespace: str | None, id: int | None, data: Any

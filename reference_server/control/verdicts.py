@@ -145,6 +145,13 @@ class Verdicts:
         )
         return Wrong("origin", problem, mend)
 
+    def of_namespace(self, namespace: str) -> Wrong:
+        """What is wrong with a namespace that the contract does not have."""
+        problem = (
+            f"The contract has no namespace {namespace}, which is what a path in the URL means."
+        )
+        return Wrong("protocol", problem, "Connect to the address alone, without a path.")
+
     def of_protocol(self, message: str) -> Wrong:
         """What was wrong with a connection that does not speak the protocol."""
         mend = "Use socket.io-client 3 or 4, or another client that speaks Socket.IO 5."

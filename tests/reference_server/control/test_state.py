@@ -192,7 +192,7 @@ def test_snapshots_are_listed_replaced_and_forgotten(control: Any, ask: Any) -> 
     ):
         answer = ask(method, path, body)
         assert answer.status_code == 404
-        assert answer.json()["message"] == "There is no snapshot a; there is: none."
+        assert answer.json()["message"] == "There is no snapshot a; none was taken."
 
 
 def test_snapshots_are_bounded(control: Any, ask: Any) -> None:

@@ -198,6 +198,18 @@ def test_a_token_beside_the_query_connects_and_is_named(
     assert "io(url, { query: { token } })" in found["mend"]
 
 
+def test_a_namespace_that_there_is_not_is_named(
+    violations: Any, server: RunningServer, asha: User
+) -> None:
+    with socketio.SimpleClient() as client, pytest.raises(socketio.exceptions.ConnectionError):
+        url = f"{server.url}?token={server.token(asha)}"
+        client.connect(url, namespace="/api", transports=["websocket"])
+    found = the_only(violations())
+    assert (found["name"], found["aspect"]) == ("refused", "protocol")
+    assert found["problem"].startswith("The contract has no namespace /api")
+    assert found["mend"] == "Connect to the address alone, without a path."
+
+
 FOREIGN = "http://192.168.1.5:5173"
 ASKS = {"Access-Control-Request-Method": "GET", "Access-Control-Request-Headers": "authorization"}
 
