@@ -125,11 +125,17 @@ def test_the_page_shows_what_a_frontend_has_to(shown: Shown) -> None:
     control("scenarios/ben-sends-a-picture/run")
     page.locator("img").wait_for()
     assert page.locator("img").evaluate("async (it) => (await it.decode(), it.naturalWidth)") > 0
+    control("send", **{"as": "Chitra", "to": "Asha", "text": "Another chat."})
+    control("fault", kind="refuse", user="Asha")
+    control("fault", kind="disconnect", user="Asha", event="receiveMessage")
+    control("send", **{"as": "Ben", "to": "Asha", "text": "In the tunnel."})
+    page.get_by_text("Ben: In the tunnel.").wait_for()
     control("leave", **{"as": "Ben"})
     page.get_by_text(re.compile(r"last seen 20\d\d-")).wait_for()
     control("fault", kind="delay", operation="listMessages", delay="500ms")
     page.reload()
     page.get_by_text("Loading …").wait_for()
     page.get_by_text("Loading …").wait_for(state="hidden")
-    assert page.get_by_role("listitem").all_inner_texts()[0] == "You: Are you there?"
+    lines = ["You: Are you there?", "Ben: This is where we meet.", "Ben: In the tunnel."]
+    assert page.get_by_role("listitem").all_inner_texts() == lines
     assert shown.violations() == []
