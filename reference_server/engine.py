@@ -11,7 +11,7 @@ import json
 import logging
 from collections.abc import Callable, Coroutine
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import engineio
 import tornado.websocket
@@ -248,7 +248,7 @@ class Engine(engineio.AsyncServer):  # type: ignore[misc]
         origin = environ.get("HTTP_ORIGIN")
         if origin is None:
             return []
-        own = urlsplit(origin).netloc == environ.get("HTTP_HOST")
+        own = origin.partition("//")[2] == environ.get("HTTP_HOST")
         return [origin] if own or self.cors_allowed_origins(origin) else []
 
     def _log_error_once(self, message: str, message_key: str) -> None:

@@ -43,7 +43,7 @@ class Guard:
             )
         origin = headers.get(b"origin")
         if origin is not None:
-            own = urlsplit(origin).netloc.lower() == host.lower()
+            own = origin.partition("//")[2].lower() == host.lower()
             if not own and not self._allowed_origin(origin):
                 return "The control interface takes no requests from pages of other machines."
         elif headers.get(b"sec-fetch-site") == "cross-site" and (

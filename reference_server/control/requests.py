@@ -2,10 +2,9 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
-from urllib.parse import urlsplit
 
 from connexion.middleware.abstract import ROUTING_CONTEXT
 
@@ -135,18 +134,18 @@ class Watching:
 
     def _note_preflight(self, scope: Any) -> None:
         """Note a request that a browser does not send, for the page may not call this server."""
-        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
-        method = headers.get(b"access-control-request-method")
-        if method is not None and (wrong := self._of_origin(headers)) is not None:
+        wrong = self._of_origin(scope)
+        method = _header(scope, b"access-control-request-method")
+        if method is not None and wrong is not None:
             path = short(scope["path"])
             facts = {"method": "OPTIONS", "path": path, "by": "client"}
             self._traffic.note("request", f"{short(method)} {path}", None, facts, wrong)
 
-    def _of_origin(self, headers: Mapping[bytes, str]) -> Wrong | None:
-        origin = headers.get(b"origin")
+    def _of_origin(self, scope: Any) -> Wrong | None:
+        origin = _header(scope, b"origin")
         if origin is None or self._allowed_origin(origin):
             return None
-        if urlsplit(origin).netloc == headers.get(b"host"):
+        if origin.partition("//")[2] == _header(scope, b"host"):
             return None  # a page of this server
         return self._verdicts.of_origin(short(origin))
 
@@ -167,8 +166,7 @@ class Watching:
         elif operation is None:
             return  # a page of the documentation
         if wrong is None and not by_control:
-            named = {name: value.decode("latin-1") for name, value in scope["headers"]}
-            wrong = self._of_origin(named)
+            wrong = self._of_origin(scope)
         facts = {
             "method": method,
             "path": path,
@@ -212,6 +210,14 @@ class _Exchange:
         elif message["type"] == "http.response.body" and len(self.answer) <= LARGEST_KEPT:
             self.answer += message.get("body", b"")
         await self._send(message)
+
+
+def _header(scope: Any, wanted: bytes) -> str | None:
+    """The first value of a request's header."""
+    for name, value in scope["headers"]:
+        if name == wanted:
+            return str(value.decode("latin-1"))
+    return None
 
 
 async def _nowhere(message: Any) -> None:

@@ -52,7 +52,14 @@ def test_pages_of_this_machine_may_use_it(origin: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "origin", ["https://evil.example", "null", "http://localhost.evil.example", "http://10.1.2.3"]
+    "origin",
+    [
+        "https://evil.example",
+        "null",
+        "http://localhost.evil.example",
+        "http://10.1.2.3",
+        "http://[",
+    ],
 )
 def test_pages_of_others_may_not(origin: str) -> None:
     assert verdict(origin=origin) is not None

@@ -229,6 +229,15 @@ def test_a_page_of_another_machine_is_told_why_its_browser_lets_it_call_nothing(
         assert f"`--allow-origin {FOREIGN}`" in found["mend"]
 
 
+@pytest.mark.parametrize("path", ["/api/messages/x", "/socket.io/?EIO=4&transport=polling"])
+def test_an_origin_that_is_none_is_like_another_machine_s(
+    violations: Any, server: RunningServer, path: str
+) -> None:
+    answer = requests.get(server.url + path, headers={"Origin": "http://["}, timeout=5)
+    assert answer.status_code in (400, 401)
+    assert len(violations()) == 1
+
+
 @pytest.mark.parametrize("transport", ["polling", "websocket"])
 def test_a_page_of_another_machine_is_told_why_it_does_not_connect(
     violations: Any, server: RunningServer, asha: User, transport: str
