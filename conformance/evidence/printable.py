@@ -1,5 +1,19 @@
 """Text from outside, made fit for a terminal: a backend or a file must not steer it."""
 
+import json
+from typing import Any
+
+
+def as_json(value: Any) -> str:
+    """A value of an answer or an event as JSON, binary parts as words."""
+    return json.dumps(value, ensure_ascii=False, default=_in_words)
+
+
+def _in_words(part: object) -> str:
+    if isinstance(part, bytes | bytearray):
+        return f"binary {part[:16].hex(' ')}{' …' if len(part) > 16 else ''}"
+    return type(part).__name__
+
 
 def printable(text: str) -> str:
     """The text with control characters, line breaks excepted, spelt out."""

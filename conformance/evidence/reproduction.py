@@ -9,6 +9,7 @@ import base64
 import json
 import re
 import shlex
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -171,6 +172,9 @@ const ask = async (method, path, headers, body) => {{
 (async () => {{
 """
 
+OPENING = "(async () => {\n"
+"""Behind it stand the lines that are a script's own."""
+
 EPILOGUE = """\
   await pause(2000);
   process.exit();
@@ -197,6 +201,18 @@ def socket_snippet(steps: Sequence[Step], url: str, redactor: Redactor) -> str:
     origin = redactor.text(origin_and_target(url)[0].decode())
     prologue = PROLOGUE.format(environment=environment, url=json.dumps(origin))
     return prologue + "".join(f"  {line}\n" for line in script.lines) + EPILOGUE
+
+
+def parts(script: str) -> tuple[str, str, str, str]:
+    """What a script needs, its beginning, its own lines, and its end; what is no script of
+    `socket_snippet` has no end.
+    """
+    needs, _, rest = script.partition("\n")
+    begin, opening, rest = rest.partition(OPENING)
+    if not opening or not rest.endswith(EPILOGUE):
+        return "", "", script, ""
+    own = textwrap.dedent(rest.removesuffix(EPILOGUE)).rstrip("\n")
+    return needs, begin + opening.rstrip("\n"), own, EPILOGUE
 
 
 class _Script:

@@ -1,11 +1,11 @@
 """What was done to the backend and what it did, step by step: the evidence behind a finding."""
 
-import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
+from conformance.evidence.printable import as_json
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received, Transport
 from conformance.wire.transports import Packet
@@ -104,7 +104,7 @@ class Step:
             case "emit":
                 told = f"emits {self.event}{json_list(self.args)}"
             case "raw":
-                told = f"sends the packet {self.packet!r}"
+                told = f"sends the packet {as_json(self.packet)}"
             case "received":
                 told = f"gets {self.event}{json_list(self.args)}"
             case _:
@@ -122,7 +122,7 @@ def _exchange_line(exchange: Exchange) -> str:
 
 def json_list(args: Sequence[Any]) -> str:
     """The arguments of an event as JSON, a space before each."""
-    return "".join(f" {json.dumps(arg, default=repr, ensure_ascii=False)}" for arg in args)
+    return "".join(f" {as_json(arg)}" for arg in args)
 
 
 def origin_and_target(url: str) -> tuple[bytes, bytes]:

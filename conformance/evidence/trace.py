@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Literal
 
-from conformance.evidence.printable import one_line
+from conformance.evidence.printable import as_json, one_line
 from conformance.evidence.steps import LONGEST_LINE, Step, json_list, origin_and_target
 from conformance.wire.http import Exchange
 
@@ -106,7 +106,8 @@ def _passages(step: Step, redact: Callable[[str], str]) -> Iterator[Passage]:
         case "emit":
             yield Passage("sent", actor, f"emit {redact(step.event)}", body=told, at=step.at)
         case "raw":
-            packet = redact(repr(step.packet))
+            sent = step.packet
+            packet = redact(sent if isinstance(sent, str) else as_json(sent))
             yield Passage("sent", actor, "packet", body=packet, at=step.at)
         case "connect":
             yield Passage("sent", actor, f"connect over {step.transport}", at=step.at)

@@ -21,6 +21,7 @@ from conformance.fuzzing.rest import SHRINKING, BackendGone, Tally
 from conformance.fuzzing.rounds import arguments, meant, strays
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
+from conformance.judging.causes import of_refusal
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import attachment
 from conformance.stage.actor import Actor
@@ -329,6 +330,7 @@ class EventFuzzing:
 
             if job.stimulus.body is not ABSENT:
                 shrink(job.stimulus.body, fails, lambda: share.spent)
+        taken = best.expectation.kind is Kind.TAKEN
         expected = best.expectation.kind.value
         self._world.enter(
             Judgement(
@@ -337,6 +339,7 @@ class EventFuzzing:
                 summary,
                 f"{expected}, because {why(best.expectation, best.stimulus)}",
                 observed,
+                cause=of_refusal(best.stimulus.body) if taken else None,
             ),
             self._steps(event, [best]),
         )

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from conformance.fuzzing.expectation import Expectation, Kind
 from conformance.fuzzing.people import People
 from conformance.fuzzing.stimulus import Stimulus, spelt
+from conformance.judging.causes import of_refusal
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import attachment, member, same_id, text, unwrapped, user_id
+from conformance.judging.monitors import shows_success
 from conformance.wire.http import Exchange
 from contract import Operation
 
@@ -26,7 +28,9 @@ def judge(
     status = exchange.status
     if expectation.kind is Kind.FREE:
         return None
-    if status in expectation.fair:
+    # With which status of success a valid request is answered, monitors judge.
+    taken = expectation.kind is Kind.TAKEN and shows_success(exchange)
+    if status in expectation.fair or taken:
         return Judgement(expectation.requirement, True, level=expectation.level)
     if status is not None and (
         status >= 500 or status == 429 or (status >= 400 and status not in operation.responses)
@@ -41,6 +45,7 @@ def judge(
         expected=f"{wanted}, because {why(expectation, stimulus)}",
         observed=answered(exchange),
         level=expectation.level,
+        cause=of_refusal(stimulus.body) if expectation.kind is Kind.TAKEN else None,
     )
 
 
@@ -78,7 +83,10 @@ def echo(
         case "updateConversationMetadata":
             for name in SETTINGS:
                 if name in body:
-                    yield _shows("META-02", where, name, body[name], member(shown, name))
+                    kept = member(shown, name)
+                    if isinstance(body[name], bool) and not isinstance(kept, bool | None):
+                        continue  # a flag of another form is judged by the schema
+                    yield _shows("META-02", where, name, body[name], kept)
 
 
 def _shows(requirement: str, where: str, what: str, sent: object, shown: object) -> Judgement:

@@ -82,6 +82,11 @@ def addressed(stimulus: Stimulus, people: People, turn: int) -> Stimulus:
     return replace(stimulus, path=path, body=body)
 
 
+def to_somebody(stimulus: Stimulus, people: People) -> Stimulus:
+    """`stimulus` with a real user in the place of everybody it names."""
+    return addressed(stimulus, people, 0)
+
+
 def nobody(naming: Naming, people: People, turn: int) -> str:
     """A well-formed id that no user of the target has, and hardly any other user of the backend."""
     for attempt in range(100):

@@ -10,10 +10,11 @@ from conformance.fuzzing.budget import Budget
 from conformance.fuzzing.expectation import Kind, of_request, says_something, sendable
 from conformance.fuzzing.generation import Generator, Plan
 from conformance.fuzzing.judgement import echo, judge
-from conformance.fuzzing.people import People, addressed
+from conformance.fuzzing.people import People, addressed, to_somebody
 from conformance.fuzzing.shrinking import shrink
 from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judging.judgements import Judgement
+from conformance.judging.monitors import shows_success
 from conformance.stage.actor import Actor
 from conformance.wire.http import Exchange
 from contract import Operation
@@ -151,11 +152,30 @@ class RestFuzzing:
                 self._make_sure_it_lives()
         expectation = of_request(self._contract, operation, stimulus, self._people)
         judgement = judge(operation, stimulus, expectation, exchange)
+        if judgement is not None and not judgement.holds and expectation.kind is Kind.NOBODY:
+            # What is refused whoever it is for says nothing about people who do not exist.
+            known = to_somebody(stimulus, self._people)
+            if exchange.status == 400 and self._send(operation, known).status == 400:
+                return (), exchange
+        if judgement is not None and not judgement.holds and expectation.kind is Kind.TAKEN:
+            judgement = self._for_its_attachment(operation, stimulus, judgement)
         if judgement is None:
             return (), exchange
         if not judgement.holds or expectation.kind is not Kind.TAKEN:
             return (judgement,), exchange
         return (judgement, *echo(operation, stimulus, exchange, self._people)), exchange
+
+    def _for_its_attachment(
+        self, operation: Operation, stimulus: Stimulus, judgement: Judgement
+    ) -> Judgement:
+        """The same, with the requirement on attachments where the message is taken without one."""
+        body = stimulus.body
+        if operation.id != "sendMessage" or not isinstance(body, dict) or "attachment" not in body:
+            return judgement
+        plain = {name: value for name, value in body.items() if name != "attachment"}
+        without = replace(stimulus, body=plain | {"text": body.get("text") or "hello"})
+        taken = shows_success(self._send(operation, without))
+        return replace(judgement, requirement="SEND-06") if taken else judgement
 
     def _enter(
         self,

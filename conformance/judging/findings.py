@@ -27,6 +27,9 @@ class Finding:
     """Lines that repeat it without the suite: curl, or socket.io-client."""
     trace: tuple[Passage, ...] = ()
     """What went over the wire around it, in order of time."""
+    cause: str | None = None
+    """What is wrong, in words that findings of the same cause have in common; None where it stands
+    for itself."""
 
     @property
     def script(self) -> str | None:

@@ -17,3 +17,6 @@ class Judgement:
     observed: str = ""
     level: Level | None = None
     """Where a clause of the requirement has a level of its own; else the requirement's."""
+    cause: str | None = None
+    """In a few words, what is wrong, where other requirements may break of the same: findings with
+    the same cause are shown together."""

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+from conformance.wire.http import Exchange
+
 STATUSES = ("sent", "delivered", "read")
 """The statuses in the order in which a message goes through them."""
 
@@ -18,9 +20,17 @@ def same_id(one: Any, other: Any) -> bool:
 
 
 def user_id(reference: Any) -> str | None:
-    """The id of a user, given as an id or as a reference (D3), in lower case."""
+    """The id of a user, given as an id or as a reference (D3), in lower case.
+
+    One of another form, such as a number or MongoDB's `{"$oid": …}`, tells things apart all the
+    same; that it has not the form of an ObjectId is judged by the schemas.
+    """
     if isinstance(reference, dict):
-        reference = reference.get("_id")
+        reference = reference.get("_id", reference.get("$oid"))
+    if isinstance(reference, dict):
+        reference = reference.get("$oid")
+    if isinstance(reference, int) and not isinstance(reference, bool):
+        return str(reference)
     return reference.lower() if isinstance(reference, str) else None
 
 
@@ -85,6 +95,14 @@ def unwrapped(body: Any) -> Any:
     if isinstance(body, dict) and "success" in body and "data" in body:
         return body["data"]
     return body
+
+
+def new_message(answer: Exchange) -> dict[str, Any] | None:
+    """The message in an answer to a send; None where it was not taken. Whether its status is the
+    one that the contract has for success is judged for every answer (SEND-01, CHAT-01).
+    """
+    message = unwrapped(answer.json)
+    return message if answer.succeeded and message_id(message) is not None else None
 
 
 def by_id(messages: Iterable[Any]) -> dict[str, Any]:

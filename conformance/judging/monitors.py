@@ -3,18 +3,26 @@
 What is judged here holds whatever the request was, so scenarios and fuzzing need not look at it.
 """
 
-import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
+from conformance.evidence.printable import as_json
+from conformance.judging.causes import cause_of
 from conformance.judging.judgements import Judgement
 from conformance.judging.leaks import leak
-from conformance.judging.messages import STATUSES, member, message_id, status_rank, unwrapped
+from conformance.judging.messages import (
+    STATUSES,
+    member,
+    message_id,
+    status_rank,
+    unwrapped,
+    user_id,
+)
 from conformance.wire.http import NOT_JSON, Exchange
-from contract import Contract, Operation
+from contract import Contract, Operation, Response, Violation
 
 BEFORE_THE_APPLICATION = frozenset({413, 414, 429, 431})
 """Statuses with which an HTTP server answers by itself; any body will do (D12)."""
@@ -82,6 +90,17 @@ def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement
         described(exchange),
     )
     response = operation.responses.get(status)
+    if response is None and operation.blame.accepts and shows_success(exchange):
+        # All else is then judged as if the status were right.
+        response = operation.responses[operation.success]
+        yield Judgement(
+            operation.blame.accepts,
+            False,
+            f"{name} answers {status} where it succeeds, and not {operation.success}",
+            str(operation.success),
+            described(exchange),
+            cause=f"{status} and not {operation.success} is the status of success",
+        )
     documented = ", ".join(str(known) for known in sorted(operation.responses))
     yield Judgement(
         "ERR-09",
@@ -89,6 +108,7 @@ def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement
         f"{name} answers {status}, which it does not document",
         f"one of {documented}",
         described(exchange),
+        cause=f"the status {status}",
     )
     if exchange.body:
         media = exchange.headers.get("Content-Type", "")
@@ -98,11 +118,12 @@ def judge_exchange(contract: Contract, exchange: Exchange) -> Iterator[Judgement
             f"{name} answers {status} with a body that is not said to be application/json",
             "Content-Type: application/json",
             f"Content-Type: {media or '(none)'}",
+            cause="the Content-Type",
         )
     if status >= 400:
         yield from _judge_error(name, exchange)
     elif response is not None:
-        yield _judge_body(name, operation, exchange)
+        yield _judge_body(name, operation, response, exchange)
 
 
 def _judge_error(name: str, exchange: Exchange) -> Iterator[Judgement]:
@@ -115,6 +136,7 @@ def _judge_error(name: str, exchange: Exchange) -> Iterator[Judgement]:
         f"{name} answers {exchange.status} without the error body",
         '{"success": false, "message": "…"} as JSON',
         described(exchange),
+        cause="the body of errors",
     )
     given_away = leak(exchange)
     yield Judgement(
@@ -126,9 +148,22 @@ def _judge_error(name: str, exchange: Exchange) -> Iterator[Judgement]:
     )
 
 
-def _judge_body(name: str, operation: Operation, exchange: Exchange) -> Judgement:
-    response = operation.responses[exchange.status or 0]
+def shows_success(exchange: Exchange) -> bool:
+    """Whether an answer says that the operation was done: by its status, and by what it returns."""
     body = exchange.json
+    if not exchange.succeeded or body is NOT_JSON or member(body, "success") is False:
+        return False
+    data = unwrapped(body)
+    return isinstance(data, list) or (
+        isinstance(data, dict) and (data is not body or user_id(data) is not None)
+    )
+
+
+def _judge_body(
+    name: str, operation: Operation, response: Response, exchange: Exchange
+) -> Judgement:
+    body = exchange.json
+    violations: tuple[Violation, ...] = ()
     if body is NOT_JSON:
         violation, problem = True, "the body is no JSON"
     else:
@@ -142,6 +177,7 @@ def _judge_body(name: str, operation: Operation, exchange: Exchange) -> Judgemen
         f"The answer {exchange.status} of {name} does not fit the document{place}",
         f"the schema of {operation.id}'s answer {exchange.status}",
         f"{problem} — {described(exchange)}",
+        cause=cause_of(violations),
     )
 
 
@@ -163,6 +199,7 @@ def judge_event(contract: Contract, name: str, args: tuple[Any, ...]) -> Iterato
         f"The payload of {name} does not fit its schema{place}",
         f"the schema of {name}",
         f"{'; '.join(f'{v.path or name}: {v.message}' for v in violations[:3])} — {short(args[0])}",
+        cause=cause_of(violations),
     )
 
 
@@ -187,13 +224,24 @@ def judge_acknowledgements(
     first = next((answer for answer in answers if answer), None)
     if first is None:
         return
+    data = member(first[0], "data") if member(first[0], "success") is True else None
+    violations: tuple[Violation, ...] = ()
+    if isinstance(data, dict) and not event.acknowledgement.accepts(first[0]):
+        # It is one of success, so what is wrong with it is wrong with the message.
+        violations = contract.events["receiveMessage"].payload.validator.violations(data)
+    wrong = (
+        f"shows a message that does not fit its schema at {_shape(violations[0].path)}"
+        if violations
+        else "is neither a success nor the error body"
+    )
     yield Judgement(
         "MSG-13",
         event.acknowledgement.accepts(first[0]),
-        f"The acknowledgement of {name} is neither a success nor the error body",
+        f"The acknowledgement of {name} {wrong}",
         '{"success": true, …} as documented, or {"success": false, "message": "…"}',
         short(first[0]),
         "must",
+        cause_of(violations),
     )
 
 
@@ -232,7 +280,7 @@ def sightings(exchange: Exchange) -> Iterator[Sighting]:
 
 def messages_of(exchange: Exchange) -> list[Any]:
     """What may be messages in an answer."""
-    if exchange.status not in (200, 201):
+    if not exchange.succeeded:
         return []
     data = unwrapped(exchange.json)
     return data if isinstance(data, list) else [data]
@@ -248,7 +296,7 @@ def described(exchange: Exchange) -> str:
 
 def short(value: Any) -> str:
     """A JSON value in one line, its beginning when it is long."""
-    return shortened(json.dumps(value, ensure_ascii=False, default=repr))
+    return shortened(as_json(value))
 
 
 def shortened(text: str, longest: int = 300) -> str:

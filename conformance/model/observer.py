@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
+from conformance.evidence.leading import LONGEST_EVIDENCE
 from conformance.evidence.steps import Step
 from conformance.judging import messages
 from conformance.judging.messages import member, same_id, user_id
@@ -14,14 +15,9 @@ from conformance.model.deeds import Read, Seat
 from conformance.model.faults import LATER, MEANWHILE, Arrival, Fault, Shown
 from conformance.model.model import Device, Message, Model, Notice, Typing
 from conformance.model.story import Names, ordinal
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import (
-    LONGEST_EVIDENCE,
-    LONGEST_PAUSE,
-    LOOK_AGAIN,
-    Blocked,
-    Stage,
-)
+from conformance.stage.stage import LONGEST_PAUSE, LOOK_AGAIN, Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sockets import Connection
 

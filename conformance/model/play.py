@@ -29,8 +29,9 @@ from conformance.model.faults import Fault
 from conformance.model.model import Device, Message, Model, Typing
 from conformance.model.observer import Observer
 from conformance.scenarios.props.settings import PLAIN
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import FENCE, Blocked, Stage
+from conformance.stage.stage import FENCE, Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Closed, Connection
@@ -120,7 +121,7 @@ def gets_through(
     """Whether a message comes to a socket of its recipient; and the answer to sending it."""
     text = stage.text(FENCE)
     answer = sender.send(recipient, text=text)
-    came = answer.status == 201 and stage.await_message(socket, text=text) is not None
+    came = answer.succeeded and stage.await_message(socket, text=text) is not None
     return came, answer
 
 

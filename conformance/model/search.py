@@ -5,14 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
+from conformance.evidence.leading import LONGEST_EVIDENCE
 from conformance.model.deeds import Script
 from conformance.model.faults import Fault
 from conformance.model.machine import scripts
 from conformance.model.play import Depth, Failure, Players
 from conformance.model.shortening import shorten
 from conformance.model.story import Names, story
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import LONGEST_EVIDENCE, Blocked, Stage
+from conformance.stage.stage import Stage
 
 REQUIREMENT = "ALL-06"
 IMPATIENCE = 0.1

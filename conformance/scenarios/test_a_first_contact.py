@@ -8,8 +8,9 @@ from conformance.judging.messages import member, unwrapped, user_id
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.settings import PLAIN, Settings, acquainted, entry_of
 from conformance.scenarios.props.simultaneous import Crossing
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import NO_EMPTY_HISTORY, Stage
 from conformance.wire.http import Exchange
 
 
@@ -21,8 +22,8 @@ def test_two_who_never_wrote_read_an_empty_history(stage: Stage) -> None:
         messages = unwrapped(answer.json)
         if not stage.check(
             "HIST-08",
-            answer.status == 200 and isinstance(messages, list),
-            "Two users who never wrote to each other are not answered 200 with an array",
+            answer.succeeded and isinstance(messages, list),
+            NO_EMPTY_HISTORY,
             '200 {"success": true, "data": []}',
             answer,
         ):
@@ -55,7 +56,8 @@ def test_the_very_first_settings_may_come_at_the_same_moment(stage: Stage) -> No
         owner, other = acquainted(stage)[:2]
         answers = _set_at_once(stage, owner, other)
     for answer in answers:
-        stage.answered("META-01", answer, 200, "A complete body of settings is not answered 200")
+        summary = "A complete body of settings is not answered 200"
+        stage.check("META-01", answer.succeeded, summary, "200", answer)
     settings = Settings(stage, owner, other)
     later = [settings.store(), settings.store(isFavorite=True), settings.store()]
     ids = {

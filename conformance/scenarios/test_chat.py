@@ -4,18 +4,21 @@ import string
 from collections.abc import Iterator
 from typing import Any
 
+from conformance.evidence.leading import leading_to
+from conformance.judging.causes import ENVELOPE, form_of
 from conformance.judging.messages import (
+    STATUSES,
     by_id,
     content,
     conversation_id,
+    member,
     message_id,
+    new_message,
     status_rank,
-    unwrapped,
 )
-from conformance.judging.monitors import short
 from conformance.scenarios import requirement
 from conformance.scenarios.props.bodies import TEXTS, wrong_chat_messages
-from conformance.scenarios.props.exactness import enveloped, same_message
+from conformance.scenarios.props.exactness import enveloped, judge_delivery, same_message
 from conformance.scenarios.props.freshness import is_fresh
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.witness import Witness
@@ -49,17 +52,19 @@ def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
     ):
         body = {"to": recipient.user.public_id, "message": words, **more}
         answer = sender.call("sendChatMessage", json=body)
-        message = unwrapped(answer.json)
-        accepted = answer.status == 201 and message_id(message) is not None
+        message = new_message(answer)
+        expected = '201 {"success": true, "data": {"_id": …}}'
+        summary = "A valid chat message is not answered 201 with the new message"
+        if not stage.check("CHAT-01", message is not None, summary, expected, answer):
+            continue
         stage.check(
             "CHAT-01",
-            accepted and enveloped(stage.world.contract, answer),
-            "A valid chat message is not answered 201 with the new message in the envelope",
-            '201 {"success": true, "data": {"_id": …}}',
+            enveloped(stage.world.contract, answer),
+            "A new chat message is returned without the envelope",
+            expected,
             answer,
+            cause=ENVELOPE,
         )
-        if not accepted:
-            continue
         for holds, what in (
             (content(message)[0] == sender.id, "another sender than the caller"),
             (content(message)[1] == recipient.id, "another recipient than `to` names"),
@@ -72,8 +77,14 @@ def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
                 "another conversation than the pair's",
             ),
         ):
+            unknown_status = "status" in what and member(message, "status") not in STATUSES
             stage.check(
-                "CHAT-02", holds, f"A chat message is returned with {what}", str(body), message
+                "CHAT-02",
+                holds,
+                f"A chat message is returned with {what}",
+                "the status sent or delivered" if "status" in what else body,
+                message,
+                cause=form_of("status") if unknown_status else None,
             )
         returned[message_id(message) or ""] = message
     for reader, read in ((one, other), (other, one)):
@@ -83,8 +94,9 @@ def test_a_chat_message_is_a_message_like_any_other(stage: Stage) -> None:
                 "CHAT-02",
                 id in stored and same_message(stored[id], message),
                 "A chat message does not stand in the history as it was returned",
-                short(message),
+                message,
                 stored.get(id, "not there"),
+                evidence=leading_to(stage.evidence, message),
             )
     if not returned:
         stage.untestable("CHAT-02", "no chat message was accepted")
@@ -156,21 +168,4 @@ def test_a_chat_message_reaches_the_sockets_of_both(stage: Stage) -> None:
         (ours, "sender", "should"),
     )
     for socket, who, level in sockets:
-        came = stage.await_message(socket, id=message_id(message))
-        stage.check(
-            "CHAT-05",
-            came is not None,
-            f"The {who}'s socket gets no receiveMessage for a chat message",
-            "receiveMessage with the message",
-            f"nothing within {stage.pace.delivery:.0f} s",
-            level=level,
-        )
-        if came is not None:
-            stage.check(
-                "CHAT-05",
-                same_message(came.args[0], message),
-                f"The {who}'s socket gets another chat message than the answer shows",
-                short(message),
-                came,
-                level=level,
-            )
+        judge_delivery(stage, "CHAT-05", socket, who, message, level)

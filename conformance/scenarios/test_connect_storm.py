@@ -8,8 +8,9 @@ from conformance.judging.messages import member
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.seen import copies
 from conformance.scenarios.props.watching import GONE_WITHIN, heard, says
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Closed, Connection

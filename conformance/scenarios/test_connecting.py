@@ -6,8 +6,9 @@ from conformance.judging.monitors import BESIDE_THE_APPLICATION
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import BOTH, Attempt, doors, knock
 from conformance.scenarios.props.seen import copies
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Connection
@@ -18,6 +19,7 @@ TRANSPORTS: tuple[tuple[Transport, str], ...] = (
     ("polling", "polling alone"),
     ("default", "polling with an upgrade"),
 )
+NOT_THERE = "it came to the newest socket, and not to the older one"
 EVENTS = ("receiveMessage", "userStatus", "typingStatus")
 
 
@@ -197,7 +199,7 @@ def test_every_device_of_a_user_gets_the_events(stage: Stage) -> None:
     )
     since = newer.mark(), older.mark()
     stage.emit(sending, "typing", {"recipientId": recipient.id})
-    stage.check(
+    typed = stage.check(
         "CONN-04",
         typing_on(newer, sender, since[0], stage.pace.delivery),
         "The newest of a user's sockets does not get typingStatus",
@@ -209,23 +211,25 @@ def test_every_device_of_a_user_gets_the_events(stage: Stage) -> None:
     # The others have been served in the same moment, or not at all.
     stage.fence(sending, sender, (newer, recipient))
     deadline = Deadline(stage.pace.delivery)
-    for connection, whose in ((older, "recipient"), (aside, "sender")):
+    for connection, newest, whose in ((older, newer, "recipient"), (aside, sending, "sender")):
         got = stage.await_message(connection, text=text, within=deadline.left) is not None
         served = served and (got or whose == "sender")
+        if not got and not copies(newest, text):
+            continue  # that none of them gets it is judged above, of a sender's elsewhere (MSG-02)
         stage.check(
             "CONN-04",
             got,
             f"An older socket of a message's {whose} does not get it",
             "receiveMessage on every socket",
-            "nothing, while another socket has it",
+            NOT_THERE,
             level="should",
         )
     stage.check(
         "CONN-04",
-        typing_on(older, sender, since[1], deadline.left),
+        not typed or typing_on(older, sender, since[1], deadline.left),
         "An older socket of a user does not get typingStatus",
         "typingStatus on every socket",
-        "nothing, while another socket has it",
+        NOT_THERE,
         level="should",
     )
     for connection in (older, newer):

@@ -11,8 +11,9 @@ from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import attachment
 from conformance.scenarios.props.refusals import Refusals
 from conformance.scenarios.props.settings import PLAIN, acquainted
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.http import ABSENT, Exchange
 
@@ -258,11 +259,13 @@ def test_a_charset_in_the_media_type_changes_nothing(stage: Stage) -> None:
     for operation, request in _valid(other, stage.text("charset")).items():
         known = stage.world.contract.operations[operation]
         media = {"Content-Type": "application/json; charset=utf-8"}
-        stage.answered(
+        answer = actor.call(operation, headers=media, **request)
+        stage.check(
             known.blame.accepts or "",
-            actor.call(operation, headers=media, **request),
-            known.success,
+            answer.succeeded,
             f"{_named(stage, operation)} does not succeed with application/json; charset=utf-8",
+            str(known.success),
+            answer,
         )
 
 
@@ -305,7 +308,11 @@ def test_a_body_of_some_megabytes_does_no_harm(stage: Stage) -> None:
                 "a backend that lives on",
                 alive.error,
             )
-        if not stage.answered(
-            "ERR-08", alive, 200, f"After {name} with three megabytes nobody is served"
+        if not stage.check(
+            "ERR-08",
+            alive.status is not None and alive.status < 500,
+            f"After {name} with three megabytes nobody is served",
+            "an answer",
+            alive,
         ):
             raise Blocked("the backend does not answer after a body of three megabytes")

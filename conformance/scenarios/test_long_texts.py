@@ -6,7 +6,8 @@ from typing import Any
 
 from conformance.judging.messages import member, message_id, text, unwrapped
 from conformance.scenarios import requirement
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.accusing import Blocked
+from conformance.stage.stage import Stage
 from conformance.wire.sockets import Connection
 
 LENGTHS = (1_000, 5_000)

@@ -6,7 +6,9 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from conformance.evidence.leading import leading_to
 from conformance.judging import messages
+from conformance.judging.causes import of_refusal
 from conformance.judging.messages import member, message_id, user_id
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import ATTACHMENT_TYPES, attachment
@@ -33,23 +35,17 @@ def test_attachments_of_every_type_arrive_with_and_without_text(stage: Stage) ->
             sent[file["url"]] = {"attachment": file, **form}
             stage.emit(sending, "sendMessage", {"recipientId": recipient.id, **sent[file["url"]]})
     arrived: dict[str, Any] = {}
+    lost: dict[tuple[str, str], dict[str, Any]] = {}
     deadline = Deadline(stage.pace.delivery)
     for url, body in sent.items():
-        words = "no text" if "text" not in body else "a text" if body["text"] else "an empty text"
-        what = f"a message with {words} and an attachment of type {body['attachment']['type']}"
+        what = f"a message with {_words(body)} and an attachment of type {_type(body)}"
         got = receiving.wait_for(
             "receiveMessage",
             holds_file(url),
             within=deadline.left,
         )
-        stage.check(
-            "MSG-05",
-            got is not None,
-            f"{what} does not arrive with its attachment".capitalize(),
-            f"receiveMessage with the attachment {url}",
-            f"nothing within {stage.pace.delivery:.0f} s",
-        )
         if got is None:
+            lost[_words(body), _type(body)] = body
             continue
         arrived[url] = got.args[0]
         stage.check(
@@ -60,6 +56,7 @@ def test_attachments_of_every_type_arrive_with_and_without_text(stage: Stage) ->
             body,
             got,
         )
+    _judge_lost(stage, lost)
     stage.fence(sending, sender, (watching, third))
     for url in sent:
         judge_leaks(stage, [watching], url)
@@ -73,6 +70,34 @@ def test_attachments_of_every_type_arrive_with_and_without_text(stage: Stage) ->
             "A message with an attachment does not stand in the history as it arrived",
             message,
             f"{len(stored)} messages without it",
+        )
+
+
+def _words(body: dict[str, Any]) -> str:
+    return "no text" if "text" not in body else "a text" if body["text"] else "an empty text"
+
+
+def _type(body: dict[str, Any]) -> str:
+    return str(body["attachment"]["type"])
+
+
+def _judge_lost(stage: Stage, lost: dict[tuple[str, str], dict[str, Any]]) -> None:
+    """One finding where no type of attachment arrives, else one for each that does not."""
+    told: set[tuple[str, str]] = set()
+    for (words, type), body in lost.items():
+        whole = all((words, each) in lost for each in ATTACHMENT_TYPES)
+        kind = "an attachment" if whole else f"an attachment of type {type}"
+        if (words, kind) in told:
+            continue
+        told.add((words, kind))
+        stage.check(
+            "MSG-05",
+            False,
+            f"A message with {words} and {kind} does not arrive with its attachment",
+            f"receiveMessage with the attachment {body['attachment']['url']}",
+            f"nothing within {stage.pace.delivery:.0f} s",
+            evidence=leading_to(stage.evidence, body),
+            cause=of_refusal(body),
         )
 
 

@@ -118,6 +118,7 @@ def judge_copies(
             "The sender's copy of a message has another _id than the recipient's",
             f"_id {id}",
             message,
+            cause="the _id of the sender's copy",
         )
         stage.check(
             "MSG-02",

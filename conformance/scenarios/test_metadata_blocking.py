@@ -5,8 +5,9 @@ from typing import Any
 from conformance.judging.messages import member, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.props.settings import STUCK, Settings, acquainted
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.sockets import Connection, Received
 
 
@@ -75,7 +76,7 @@ def _hears(stage: Stage, socket: Connection, owner: Actor, sender: Actor) -> boo
     """Whether a message to the owner is accepted and arrives at the owner's socket."""
     words, since = stage.text("heard"), socket.mark()
     answer = sender.send(owner, text=words)
-    return answer.status == 201 and stage.await_message(socket, text=words, since=since) is not None
+    return answer.succeeded and stage.await_message(socket, text=words, since=since) is not None
 
 
 def _hears_typing(

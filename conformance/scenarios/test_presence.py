@@ -14,9 +14,10 @@ from conformance.scenarios.props.watching import (
     heard,
     watched,
 )
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.sessions import Transport
 from conformance.wire.sockets import Connection, Received

@@ -6,9 +6,10 @@ from typing import Protocol
 
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
+from conformance.stage.accusing import Blocked
 from conformance.stage.casting import Untestable
 from conformance.stage.collecting import Scenario
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.stage.world import World
 
 DIED = "the backend stopped answering in the middle of the scenario"

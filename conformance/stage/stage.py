@@ -6,17 +6,23 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, NoReturn, TypeVar
+from typing import Any, TypeVar
 
 from conformance.evidence.steps import Step
-from conformance.judging.judgements import Judgement
-from conformance.judging.messages import by_id, member, message_id, same_id, text, unwrapped
-from conformance.judging.monitors import described, short
+from conformance.judging.causes import of_refusal
+from conformance.judging.messages import (
+    by_id,
+    content,
+    member,
+    message_id,
+    new_message,
+    text,
+    unwrapped,
+)
+from conformance.stage.accusing import Accusing, Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.casting import Casting, Untestable
+from conformance.stage.casting import Untestable
 from conformance.stage.world import World
-from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import (
@@ -30,15 +36,14 @@ from conformance.wire.sockets import (
     Transport,
     Unreachable,
 )
-from contract import Level
 
 T = TypeVar("T")
 
-LONGEST_EVIDENCE = 12
-"""Steps kept for the reproducer of a finding; a scenario that needs more names its own."""
-
 FENCE = "fence"
 """How the text of every message begins that only shows that what came before it is handled."""
+
+NO_EMPTY_HISTORY = "Two users who never wrote to each other are not answered 200 with an array"
+"""What breaks HIST-08, wherever it is seen."""
 
 LOOK_AGAIN = 0.02
 """Seconds between two looks at something that is not there yet."""
@@ -46,51 +51,14 @@ LONGEST_PAUSE = 0.5
 """Seconds to which the pause between two readings of a history grows."""
 
 
-class Blocked(Exception):
-    """The scenario cannot go on: what it builds on does not work. `str` says what."""
-
-
-@dataclass(frozen=True, slots=True)
-class Accusation:
-    """Something that did not hold in a scenario."""
-
-    judgement: Judgement
-    evidence: Sequence[Step]
-    fatal: bool = False
-    """Whether it says that the backend, or a part of it, is dead."""
-
-
-class Stage(Casting):
+class Stage(Accusing):
     """Handed to every scenario as `stage`."""
 
     def __init__(self, world: World, name: str) -> None:
         super().__init__(world, name)
         self.pace = world.pace
-        self.judged: set[str] = set()
-        self.accusations: list[Accusation] = []
-        """What did not hold, until it is known whether the backend lived through the scenario."""
-        self.evidence: list[Step] = []
         self._connections: list[Connection] = []
         self._acknowledged: list[tuple[Connection, Emission]] = []
-        self._gathering = threading.Lock()
-        self._silence = world.listen(self._gather)
-
-    @property
-    def obstacle(self) -> str | None:
-        """What went wrong so far, which may have left nothing to judge by; None if nothing did."""
-        if self.accusations:
-            return self.accusations[0].judgement.summary
-        answers = (step.exchange for step in self.evidence if step.exchange is not None)
-        return next((f"no answer: {answer.error}" for answer in answers if answer.error), None)
-
-    def _gather(self, step: Step) -> None:
-        """Takes a step for evidence. Of a row of readings of the same thing, the first and the last
-        stay: who waits for a message must not crowd out how it was sent.
-        """
-        with self._gathering:
-            if len(self.evidence) > 1 and all(step.repeats(it) for it in self.evidence[-2:]):
-                self.evidence.pop()
-            self.evidence.append(step)
 
     # Who plays
 
@@ -227,120 +195,42 @@ class Stage(Casting):
                 raise error
         return [future.result() for future in futures]
 
-    def check(
-        self,
-        requirement: str,
-        holds: bool,
-        summary: str,
-        expected: Any = "",
-        observed: Any = "",
-        *,
-        level: Level | None = None,
-        evidence: Sequence[Step] | None = None,
-    ) -> bool:
-        """Judges a requirement once and goes on either way; returns whether it holds.
-
-        `summary` says what the backend does where it does not hold, without any value that
-        changes from run to run. Ends the scenario where an answer says nothing about it.
-        """
-        if isinstance(observed, Exchange):
-            _require_verdict(observed)
-        self.judged.add(requirement)
-        steps = self.evidence[-LONGEST_EVIDENCE:] if evidence is None else evidence
-        judgement = Judgement(requirement, holds, summary, shown(expected), shown(observed), level)
-        if holds:
-            self.world.enter(judgement, steps)
-        else:
-            self.accusations.append(Accusation(judgement, steps))
-        return holds
-
-    def accuse(self, fair: Callable[["Accusation"], bool] = lambda accusation: True) -> None:
-        """Enters the accusations that are fair, after the scenario; what the others were about
-        counts as not judged.
-        """
-        for accusation in self.accusations:
-            if fair(accusation):
-                self.world.enter(accusation.judgement, accusation.evidence)
-            else:
-                self.judged.discard(accusation.judgement.requirement)
-        self.accusations.clear()
-
-    def need(self, requirement: str, holds: bool, summary: str, *args: Any, **kwargs: Any) -> None:
-        """Like `check`, and ends the scenario where it does not hold. Raises Blocked."""
-        if not self.check(requirement, holds, summary, *args, **kwargs):
-            raise Blocked(f"{summary} ({requirement})")
-
-    def condemn(
-        self, requirement: str, summary: str, expected: Any = "", observed: Any = ""
-    ) -> NoReturn:
-        """Says that the backend, or a part of it, did not survive what was sent, where surviving is
-        what the requirement asks for. Raises Blocked.
-        """
-        self.judged.add(requirement)
-        judgement = Judgement(requirement, False, summary, shown(expected), shown(observed))
-        evidence = self.evidence[-LONGEST_EVIDENCE:]
-        self.accusations.append(Accusation(judgement, evidence, fatal=True))
-        raise Blocked(f"{summary} ({requirement})")
-
-    def answered(
-        self,
-        requirement: str,
-        answer: Exchange,
-        statuses: int | Sequence[int],
-        summary: str,
-        *,
-        level: Level | None = None,
-    ) -> bool:
-        """Judges the status of one answer; see `check`."""
-        fair = (statuses,) if isinstance(statuses, int) else tuple(statuses)
-        return self.check(
-            requirement,
-            answer.status in fair,
-            summary,
-            " or ".join(map(str, fair)),
-            answer,
-            level=level,
-            evidence=[Step.of_exchange(answer)],
-        )
-
-    def untestable(self, requirement: str, reason: str) -> None:
-        """Says that a requirement cannot be judged with this target, and goes on."""
-        self.judged.add(requirement)
-        self.world.ledger.untestable(requirement, reason)
-
-    def leave_open(self, requirement: str) -> None:
-        """Says that this scenario found nothing to judge a requirement by that others judge too."""
-        self.judged.add(requirement)
-
-    def observe(self, requirement: str, what: str) -> None:
-        """Notes what the backend does where nothing is judged."""
-        self.judged.add(requirement)
-        self.world.ledger.observed(requirement, what)
-
     # What comes back
 
-    def created(self, answer: Exchange, requirement: str = "SEND-01") -> dict[str, Any]:
-        """The message in an answer to a send. Ends the scenario where there is none."""
-        message = unwrapped(answer.json)
+    def created(self, answer: Exchange, requirement: str | None = None) -> dict[str, Any]:
+        """The message in an answer to a send. Ends the scenario where there is none; with which
+        status of success it came is judged for every answer.
+        """
+        message = new_message(answer)
+        owner, what = _kind_of_send(answer)
         self.need(
-            requirement,
-            answer.status == 201 and message_id(message) is not None,
-            "A valid message is not answered 201 with the new message",
+            requirement or owner,
+            message is not None,
+            f"{what} is not answered 201 with the new message",
             '201 {"success": true, "data": {"_id": …}}',
             answer,
+            cause=of_refusal(answer.request_json),
         )
-        return dict(message)
+        return dict(message or {})
 
     def history_of(self, reader: Actor, other: Actor) -> list[dict[str, Any]]:
-        """The messages one user reads of another. Ends the scenario where they cannot be read."""
-        return self.messages_in(reader.read(other))
+        """The messages one user reads of another. Ends the scenario where they cannot be read; that
+        the history of two who never wrote is answered 404 is HIST-08's affair and reads as empty.
+        """
+        answer = reader.read(other)
+        if answer.status == 404 and not self.world.have_written(reader, other):
+            self.check(
+                "HIST-08", False, NO_EMPTY_HISTORY, '200 {"success": true, "data": []}', answer
+            )
+            return []
+        return self.messages_in(answer)
 
     def messages_in(self, answer: Exchange) -> list[dict[str, Any]]:
         """The messages in the answer to a reading. Ends the scenario where it is not one."""
         messages = unwrapped(answer.json)
         self.need(
             "HIST-01",
-            answer.status == 200
+            answer.succeeded
             and isinstance(messages, list)
             and all(isinstance(message, dict) for message in messages),
             "A history is not answered 200 with an array of messages",
@@ -356,16 +246,19 @@ class Stage(Casting):
         text: str | None = None,
         since: int = 0,
         within: float | None = None,
+        like: Any = None,
     ) -> Received | None:
-        """Waits for a receiveMessage with this id or text; None when the deadline passes, which is
-        the pace's or `within` seconds away.
+        """Waits for a receiveMessage with this id or text, or that says what the message `like`
+        says; None when the deadline passes, which is the pace's or `within` seconds away.
         """
         seconds = self.pace.delivery if within is None else within
 
         def wanted(args: tuple[Any, ...]) -> bool:
             message = args[0] if args else None
+            if like is not None and content(message)[2:] == content(like)[2:]:
+                return True
             if id is not None:
-                return same_id(member(message, "_id"), id)
+                return message_id(message) == id.lower()
             return bool(member(message, "text") == text)
 
         return connection.wait_for("receiveMessage", wanted, within=seconds, since=since)
@@ -433,20 +326,10 @@ def is_fence(message: Any) -> bool:
     return text(message).startswith(f"{FENCE} ")
 
 
-def _require_verdict(answer: Exchange) -> None:
-    """Raises Blocked for an answer that no requirement can be judged by."""
-    if answer.status == 429:
-        raise Blocked("the backend answers 429 for longer than the suite waits")
-    if answer.error == NOBODY_LISTENS:
-        raise Blocked(f"the backend is gone: {answer.error}")
-
-
-def shown(value: Any) -> str:
-    """Anything observed, as one line for a report."""
-    if isinstance(value, str):
-        return value
-    if isinstance(value, Exchange):
-        return described(value)
-    if isinstance(value, Received):
-        return f"{value.event} {short(list(value.args))}"
-    return short(value)
+def _kind_of_send(answer: Exchange) -> tuple[str, str]:
+    """The requirement that has such a message taken, and what it is."""
+    if answer.operation == "sendChatMessage":
+        return "CHAT-01", "A valid chat message"
+    if member(answer.request_json, "attachment") is not None:
+        return "SEND-06", "A message with an attachment"
+    return "SEND-01", "A valid message"

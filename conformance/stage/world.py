@@ -19,7 +19,7 @@ from conformance.evidence.trace import Passage, trace
 from conformance.judging.audience import Identities, judge_audience
 from conformance.judging.findings import Finding, Ledger
 from conformance.judging.judgements import Judgement
-from conformance.judging.messages import message_id, status_rank
+from conformance.judging.messages import member, message_id, new_message, status_rank, user_id
 from conformance.judging.monitors import (
     Sighting,
     StatusWatch,
@@ -88,6 +88,7 @@ class World:
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
         self._identities = Identities()
+        self._correspondence: set[frozenset[str]] = set()
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Step], None]] = []
         self.http = HttpClient(target.url, pace, self._observe_exchange)
@@ -159,6 +160,7 @@ class World:
         part._statuses, part._lock = self._statuses, self._lock
         part._identities = self._identities
         part.lookout, part.blocked = self.lookout, self.blocked
+        part._correspondence = self._correspondence
         return part
 
     def actor(self, user: User) -> Actor:
@@ -173,6 +175,17 @@ class World:
     def are_free(self, *actors: Actor) -> bool:
         """Whether no two of them are set apart by a block that cannot be taken back."""
         return not any({one.id, other.id} in self.blocked for one, other in combinations(actors, 2))
+
+    def have_written(self, one: Actor, other: Actor) -> bool:
+        """Whether a message of one of the two to the other was seen in this run."""
+        with self._lock:
+            return frozenset((one.id, other.id)) in self._correspondence
+
+    def _note_pair(self, message: Any) -> None:
+        pair = {user_id(member(message, name)) for name in ("sender", "recipient")}
+        if None not in pair:
+            with self._lock:
+                self._correspondence.add(frozenset(filter(None, pair)))
 
     def linger(self, actor: str, seconds: float) -> None:
         """Notes that for so long the backend may take a user for online whose socket is gone."""
@@ -209,6 +222,7 @@ class World:
                 observed=self.redactor.text(judgement.observed),
                 reproduce=reproduction(evidence, self.target.url, self.redactor),
                 trace=self._trace(evidence),
+                cause=judgement.cause,
             )
         )
 
@@ -286,6 +300,7 @@ class World:
             return
         for judgement in judge_exchange(self.contract, exchange):
             self.enter(judgement, [step])
+        self._note_pair(new_message(exchange))
         for sighting in sightings(exchange):
             self._sight(sighting, [step])
         for message in messages_of(exchange):
@@ -331,6 +346,7 @@ class World:
         ):
             self.enter(judgement, [step])
         self._identify(message, [step])
+        self._note_pair(message)
         id, rank = message_id(message), status_rank(message)
         if id is not None and rank is not None:
             self._sight(Sighting(id, rank, received.wall, received.wall, True), [step])

@@ -75,12 +75,26 @@ class Exchange:
     repeated: bool = False  # sent twice, because a kept-alive connection broke under the first
 
     @property
+    def succeeded(self) -> bool:
+        """Whether the status is one of success, the documented one or another."""
+        return self.status is not None and 200 <= self.status < 300
+
+    @property
     def json(self) -> Any:
         """The decoded body, or NOT_JSON where it is no UTF-8 or no JSON (RFC 8259)."""
-        try:
-            return jsonlib.loads(self.body.decode("utf-8"), parse_constant=_not_a_number)
-        except (ValueError, RecursionError):
-            return NOT_JSON
+        return _decoded(self.body)
+
+    @property
+    def request_json(self) -> Any:
+        """The same of the request's body."""
+        return _decoded(self.request_body or b"")
+
+
+def _decoded(body: bytes) -> Any:
+    try:
+        return jsonlib.loads(body.decode("utf-8"), parse_constant=_not_a_number)
+    except (ValueError, RecursionError):
+        return NOT_JSON
 
 
 @dataclass(frozen=True, slots=True)

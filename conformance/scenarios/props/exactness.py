@@ -2,9 +2,12 @@
 
 from typing import Any
 
+from conformance.evidence.leading import leading_to
 from conformance.judging.messages import content, conversation_id, member, message_id, moment
+from conformance.stage.stage import Stage
 from conformance.wire.http import NOT_JSON, Exchange
-from contract import Contract
+from conformance.wire.sockets import Connection
+from contract import Contract, Level
 
 ROUNDING = 1.0
 """Seconds by which a stored time may differ from the one that was answered: some stores keep no
@@ -13,11 +16,53 @@ fractions."""
 
 def same_message(one: Any, other: Any) -> bool:
     """Whether two sightings show the same message, whatever form and status it has (D3-D5, D8)."""
-    return (
-        message_id(one) == message_id(other)
-        and content(one) == content(other)
-        and conversation_id(one) == conversation_id(other)
-        and abs(_created(one) - _created(other)) <= ROUNDING
+    return difference(one, other) is None
+
+
+def difference(one: Any, other: Any) -> str | None:
+    """The field in which two sightings of a message differ; None where they show the same."""
+    fields = ("sender", "recipient", "text", "attachment")
+    parts = zip(fields, content(one), content(other), strict=True)
+    for field, same in (
+        ("_id", message_id(one) == message_id(other)),
+        *((field, mine == theirs) for field, mine, theirs in parts),
+        ("conversationId", conversation_id(one) == conversation_id(other)),
+        ("createdAt", abs(_created(one) - _created(other)) <= ROUNDING),
+    ):
+        if not same:
+            return field
+    return None
+
+
+def judge_delivery(
+    stage: Stage, requirement: str, socket: Connection, who: str, message: Any, level: Level
+) -> None:
+    """Judges that a socket gets a message that an answer has shown, and gets that one.
+
+    A copy with another id is known by its text, which no other message has, or by its attachment.
+    """
+    what = "a chat message" if requirement == "CHAT-05" else "a message sent by request"
+    came = stage.await_message(socket, id=message_id(message), like=message)
+    stage.check(
+        requirement,
+        came is not None,
+        f"The {who}'s socket gets no receiveMessage for {what}",
+        "receiveMessage with the message",
+        f"nothing within {stage.pace.delivery:.0f} s",
+        level=level,
+        evidence=leading_to(stage.evidence, message),
+    )
+    if came is None:
+        return
+    differs = difference(came.args[0], message)
+    stage.check(
+        requirement,
+        differs is None,
+        f"The {who}'s copy of {what} has another {differs} than the answer",
+        message,
+        came,
+        level=level,
+        cause=f"the {differs} of the {who}'s copy",
     )
 
 
@@ -32,6 +77,8 @@ def enveloped(contract: Contract, answer: Exchange) -> bool:
     """
     operation = contract.operations[answer.operation or ""]
     response = operation.responses.get(answer.status or 0)
+    if response is None and answer.succeeded:
+        response = operation.responses[operation.success]  # its status is judged elsewhere
     body = answer.json
     if response is None or response.validator is None or body is NOT_JSON:
         return False

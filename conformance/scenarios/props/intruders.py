@@ -12,8 +12,9 @@ from typing import Any, Self
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
 from conformance.scenarios.props.credentials import broken_tokens
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.stage import Stage
 from conformance.wire.deadlines import Deadline
 from conformance.wire.pacing import Pace
 from conformance.wire.sessions import Session, Transport

@@ -10,13 +10,15 @@ from functools import cached_property
 from typing import Any
 
 from conformance.judging.messages import member, unwrapped
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import FENCE, Blocked, Stage
+from conformance.stage.stage import FENCE, Stage
 from conformance.wire.http import Exchange
 
 Body = dict[str, Any]
 FIELDS = ("isPinned", "isBlocked", "isFavorite", "customRingtone")
 PLAIN: Body = {"isPinned": False, "isBlocked": False, "isFavorite": False}
+_MEANS = {True: ("true", "1"), False: ("false", "0")}
 UNSEEN = (
     "the backend neither keeps the fields that a partial body leaves out nor holds back what a "
     "blocked user sends, so what an update changed cannot be seen"
@@ -29,7 +31,7 @@ STUCK = "a block cannot be taken back (META-02)"
 def entry_of(answer: Exchange) -> Body:
     """The entry in an answer; empty where there is none."""
     entry = unwrapped(answer.json)
-    return entry if answer.status == 200 and isinstance(entry, dict) else {}
+    return entry if answer.succeeded and isinstance(entry, dict) else {}
 
 
 def differing(entry: Body, wanted: Body) -> list[str]:
@@ -38,7 +40,13 @@ def differing(entry: Body, wanted: Body) -> list[str]:
 
 
 def same(one: Any, other: Any) -> bool:
-    """Whether two values of a field are equal; true is no number here."""
+    """Whether two values of a field are equal; true is no number here.
+
+    A flag in another form than the contract's is taken for what it means: that its form is wrong is
+    judged by the schema (ALL-01), and says nothing of what is stored.
+    """
+    if isinstance(other, bool):
+        return one is other or (type(one) in (str, int) and str(one).lower() in _MEANS[other])
     return type(one) is type(other) and bool(one == other)
 
 
@@ -124,8 +132,8 @@ class Settings:
         entry = entry_of(self.put({"isBlocked": False}))
         # One field that was kept is enough: a backend that starts from nothing keeps none.
         return (
-            entry.get("isPinned") is True
-            or entry.get("isFavorite") is True
+            same(entry.get("isPinned"), True)
+            or same(entry.get("isFavorite"), True)
             or entry.get("customRingtone") == "probe"
         )
 

@@ -5,8 +5,15 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from conformance.judging.messages import by_id, conversation_id, member, message_id, text, user_id
-from conformance.judging.messages import unwrapped as data_of
+from conformance.judging.messages import (
+    by_id,
+    conversation_id,
+    member,
+    message_id,
+    new_message,
+    text,
+    user_id,
+)
 from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
 from conformance.wire.http import Exchange
@@ -55,10 +62,11 @@ class Crossing:
         answers = [answer for answer in came if answer is not None]
         for answer in answers:
             summary = f"A message sent at the same moment as others is refused {when}"
-            stage.answered("SEND-15", answer, 201, summary)
+            taken = new_message(answer) is not None
+            stage.check("SEND-15", taken, summary, "201 with the message", answer)
         for connection, words in self._awaited:
             stage.await_message(connection, text=words)
-        returned = [data_of(answer.json) for answer in answers if answer.status == 201]
+        returned = list(filter(None, map(new_message, answers)))
         self._judge_returned(returned)
         conversations = {conversation_id(message) for message in returned}
         for reader, read in ((one, other), (other, one)):
@@ -71,6 +79,7 @@ class Crossing:
                 f"Messages sent at the same moment land in several conversations {when}",
                 "one conversationId",
                 sorted(map(str, conversations)),
+                cause="conversations made at the same moment",
             )
 
     def _words(self, sender: Actor) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from conformance.judging.messages import attachment, by_id, text, user_id
 from conformance.judging.messages import member as part
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
-from conformance.stage.stage import FENCE, Blocked, Stage
+from conformance.stage.stage import FENCE, Stage
 from conformance.wire.http import Exchange
 
 

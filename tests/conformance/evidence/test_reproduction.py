@@ -190,9 +190,9 @@ def test_steps_tell_a_story():
         ]
     ] == [
         "Asha: connects over default",
-        'Asha: emits typing {"recipientId": "1"} "b\'\\\\x00\'"',
+        'Asha: emits typing {"recipientId": "1"} "binary 00"',
         'Ben: gets receiveMessage {"text": "é"}',
-        "Asha: sends the packet b'\\xff'",
+        'Asha: sends the packet "binary ff"',
         "Asha: disconnects",
         "Ben: drops off",
     ]

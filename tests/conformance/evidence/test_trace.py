@@ -83,7 +83,7 @@ def test_everything_that_a_socket_does_has_a_name():
     assert [(passage.head, passage.body) for passage in told(*steps)] == [
         ("connect over polling", ""),
         ("emit typing", '"hello"'),
-        ("packet", "'42[\"x\"'"),
+        ("packet", '42["x"'),
         ("disconnect", ""),
         ("drop off without a word", ""),
     ]

@@ -108,9 +108,26 @@ def test_a_refused_valid_message_is_found(fuzz):
         return (400, None) if path == "/api/messages/send" and b"video" in raw else ...
 
     _, findings, _ = fuzz(quirk)
-    assert ("SEND-01", "POST /api/messages/send: valid input is answered 400") in [
+    assert ("SEND-06", "POST /api/messages/send: valid input is answered 400") in [
         (f.requirement, f.summary) for f in findings
     ]
+
+
+def test_what_is_refused_whoever_it_is_for_says_nothing_about_people_who_do_not_exist(fuzz):
+    def quirk(method, path, raw):
+        return (400, None) if path == "/api/messages/send" and b"attachment" in raw else ...
+
+    _, findings, _ = fuzz(quirk, examples=20)
+    assert {f.requirement for f in findings} == {"SEND-06"}
+
+
+def test_400_for_people_who_do_not_exist_is_found(fuzz):
+    def quirk(method, path, raw):
+        known = BEN.id.encode() in raw.lower() or CHITRA.id.encode() in raw.lower()
+        return (400, None) if path == "/api/messages/send" and not known else ...
+
+    _, findings, _ = fuzz(quirk, examples=20)
+    assert "SEND-09" in {f.requirement for f in findings}
 
 
 def test_ids_in_capitals_are_the_same_ids(fuzz):
@@ -223,7 +240,7 @@ def test_a_slow_backend_gets_several_requests_at_the_same_moment_with_the_same_o
     tally, findings, _ = fuzz(quirk, pace=slow)
     assert max(most) > 2
     assert tally.complete
-    assert {f.requirement for f in findings} == {"SEND-01"}
+    assert {f.requirement for f in findings} == {"SEND-06"}
 
 
 def test_a_lost_answer_among_others_is_asked_for_again_when_they_are_done(fuzz):

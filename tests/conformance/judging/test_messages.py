@@ -1,10 +1,13 @@
 """Messages as the decisions read them, whatever a backend sends."""
 
+import json
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from conformance.judging import messages
+from conformance.wire.http import Exchange
 
 ASHA, BEN = "60d0fe4f5311236168a109ca", "60d0fe4f5311236168a109cb"
 JSON = st.recursive(
@@ -35,9 +38,11 @@ def test_ids_are_equal_regardless_of_letter_case_and_nothing_else_is():
         (ASHA.upper(), ASHA),
         ({"_id": ASHA.upper(), "name": "Asha"}, ASHA),
         ({"name": "Asha"}, None),
-        ({"_id": {"$oid": ASHA}}, None),
+        ({"_id": {"$oid": ASHA}}, ASHA),
+        ({"$oid": ASHA}, ASHA),
+        (7, "7"),
+        (True, None),
         (None, None),
-        (7, None),
         ([ASHA], None),
     ],
 )
@@ -114,9 +119,23 @@ def test_an_envelope_is_taken_off_where_there_is_one():
     assert messages.unwrapped([1]) == [1]
 
 
+def answer(status: int | None, body: object) -> Exchange:
+    content = json.dumps(body).encode()
+    return Exchange(None, None, "POST", "http://h/", {}, None, status, {}, content, None, 0, 0)
+
+
+def test_a_message_that_was_taken_is_one_whatever_the_status_of_success():
+    message = {"_id": ASHA}
+    assert messages.new_message(answer(200, {"success": True, "data": message})) == message
+    assert messages.new_message(answer(201, message)) == message
+    assert messages.new_message(answer(400, message)) is None
+    assert messages.new_message(answer(201, {"success": True, "data": {}})) is None
+    assert messages.new_message(answer(200, [message])) is None
+
+
 def test_messages_without_an_id_are_left_out_of_those_by_id():
     one = {"_id": ASHA.upper()}
-    assert messages.by_id([one, {}, None, "x", {"_id": 7}]) == {ASHA: one}
+    assert messages.by_id([one, {}, None, "x", {"_id": None}]) == {ASHA: one}
 
 
 @given(JSON)

@@ -112,7 +112,14 @@ BROKEN = {
         exchange(503, raw=b"<h1>down</h1>", media="text/html"),
         {"ERR-01", "ERR-03", "ERR-07"},
     ),
-    "an undocumented success": (exchange(200, SENT, SEND), {"ERR-09"}),
+    "a success under another status": (exchange(200, SENT, SEND), {"SEND-01"}),
+    "a bare success under another status": (exchange(200, MESSAGE, SEND), {"SEND-01", "ALL-01"}),
+    "an undocumented status that says nothing": (
+        exchange(200, {"ok": 1}, SEND),
+        {"ERR-09"},
+    ),
+    "a failure under a status of success": (exchange(200, ERROR, SEND), {"ERR-09"}),
+    "an undocumented success without a body": (exchange(204, raw=b"", media=None), {"ERR-09"}),
     "a redirect": (exchange(302, raw=b"", media=None), {"ERR-09"}),
     "an undocumented refusal": (exchange(418, ERROR), {"ERR-09"}),
     "a refusal without a body": (exchange(404, raw=b"", media=None), {"ERR-01"}),
@@ -654,6 +661,6 @@ def test_a_long_text_is_cut_and_says_how_long_it_was():
 
 
 def test_any_value_can_be_shown_short():
-    assert short({"a": b"\0"}) == '{"a": "b\'\\\\x00\'"}'
+    assert short({"a": b"\x00"}) == '{"a": "binary 00"}'
     assert short(float("nan")) == "NaN"
     assert short("ü") == '"ü"'

@@ -32,7 +32,8 @@ from conformance.model.deeds import (
 from conformance.model.play import Players
 from conformance.model.search import Effort, Search
 from conformance.model.story import BEFORE, ONCE
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.accusing import Blocked
+from conformance.stage.stage import Stage
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
 from contract import load

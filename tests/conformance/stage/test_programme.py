@@ -22,7 +22,8 @@ IDS = ("SEND-09", "SEND-10", "HIST-07")
 HEAD = """
 from conformance.scenarios import requirement
 from conformance.stage.casting import Untestable
-from conformance.stage.stage import Blocked, Stage
+from conformance.stage.accusing import Blocked
+from conformance.stage.stage import Stage
 """
 
 

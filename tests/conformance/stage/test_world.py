@@ -9,7 +9,7 @@ from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.run import _undocumented
 from conformance.scenarios.props.intruders import Intruder
-from conformance.stage.stage import Blocked
+from conformance.stage.accusing import Blocked
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received
 from tests.conformance.conftest import answer, answering
