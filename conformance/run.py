@@ -275,4 +275,5 @@ def _note_finding(journal: Journal, finding: Finding) -> None:
         observed=finding.observed,
         reproduce=list(finding.reproduce),
         fingerprint=finding.fingerprint,
+        cause=finding.cause,
     )

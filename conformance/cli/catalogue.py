@@ -1,11 +1,16 @@
 """The commands `requirements` and `explain`: what a backend has to keep, in words."""
 
+import shutil
+import sys
 import textwrap
 from collections.abc import Sequence
 
 from conformance.cli.checks import LEGEND, checks_of
 from conformance.cli.usage import Parser, Wrong
 from contract import GROUPS, Contract, Requirement, load
+
+NARROWEST = 20
+"""Columns that a text needs to be put into several lines."""
 
 
 def run_command(arguments: Sequence[str]) -> int:
@@ -18,7 +23,7 @@ def run_command(arguments: Sequence[str]) -> int:
     chosen = parser.parse_args(arguments)
     contract = load()
     if chosen.command == "requirements":
-        print(listing(contract))  # noqa: T201
+        print(listing(contract, _columns()))  # noqa: T201
         return 0
     if chosen.id not in contract.requirements:
         raise Wrong(f"{chosen.id!r} is no requirement; `r2c-verify requirements` lists them.")
@@ -26,23 +31,38 @@ def run_command(arguments: Sequence[str]) -> int:
     return 0
 
 
-def listing(contract: Contract) -> str:
-    """All requirements, a line each, by group, with the checks that stand behind them."""
+def _columns() -> int | None:
+    """The width of the terminal; None where a program reads, which wants a line for each."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+
+
+def listing(contract: Contract, columns: int | None = None) -> str:
+    """All requirements by group, with the checks that stand behind them; a line each, or in so many
+    columns.
+    """
     checks = checks_of(contract)
     lines: list[str] = []
     for group, title in GROUPS.items():
         lines += [f"{group}  {title}"] if not lines else ["", f"{group}  {title}"]
         for requirement in contract.requirements.values():
             if requirement.group == group:
-                lines += [
+                head = (
                     f"  {requirement.id:<8} {requirement.level:<7} {requirement.notes:<11} "
-                    f"{checks[requirement.id].short:<7} {requirement.text}"
-                ]
-                lines += [
-                    f"  {'':<8} {clause.level:<7} {'':<19} {clause.text}"
-                    for clause in requirement.clauses
-                ]
-    return "\n".join([*lines, "", f"Judged by: {LEGEND}"])
+                    f"{checks[requirement.id].short:<7} "
+                )
+                lines += _row(head, requirement.text, columns)
+                for clause in requirement.clauses:
+                    lines += _row(f"  {'':<8} {clause.level:<7} {'':<19} ", clause.text, columns)
+    legend = f"Judged by: {LEGEND}"
+    return "\n".join([*lines, "", *_row("", legend, columns)])
+
+
+def _row(head: str, text: str, columns: int | None) -> list[str]:
+    """A line, or several where it is wider than the terminal, the text under itself."""
+    if columns is None or columns < len(head) + NARROWEST:
+        return [head + text]
+    lines = textwrap.wrap(text, columns - len(head), break_on_hyphens=False)
+    return [head + lines[0], *(" " * len(head) + line for line in lines[1:])]
 
 
 def explanation(contract: Contract, requirement: Requirement) -> str:

@@ -224,7 +224,7 @@ def _verify(arguments: argparse.Namespace) -> int:
     known = frozenset(contract.requirements)
     with reporting.untrusted():
         try:
-            with LiveProgress(reporting.console) as progress:
+            with LiveProgress(reporting.console, plan.strict) as progress:
                 report = verify(plan, progress)
         except TargetError as error:
             raise Wrong(str(error)) from None

@@ -66,6 +66,10 @@ class Told:
     state: str
     entry: Entry | None
     trace: tuple[Passage, ...]
+    first: Finding | None = None
+    """The finding that tells the same cause, where another does."""
+    others: tuple[Finding, ...] = ()
+    """The findings of the same cause that this one is the first of."""
 
     @property
     def times(self) -> list[str]:
@@ -169,9 +173,17 @@ def _row(report: Report, outcome: Outcome, with_cards: set[str]) -> Row:
 def _cards(report: Report) -> Iterator[Card]:
     count = len(report.failures) + len(report.warnings) + len(report.known)
     room = PAGE_ROOM // max(count, 1)
+    causes = {
+        (finding.requirement, finding.fingerprint): tuple(each for _, each in group)
+        for group in report.causes
+        for _, finding in group
+    }
     for outcome in report.outcomes:
         told = [
-            *(_told(report, finding, room) for finding in outcome.findings),
+            *(
+                _told(report, finding, room, of=causes[finding.requirement, finding.fingerprint])
+                for finding in outcome.findings
+            ),
             *(_told(report, finding, room, known=True) for finding in outcome.known),
         ]
         told.sort(key=lambda it: ("failed", "warning", "known").index(it.state))
@@ -179,9 +191,19 @@ def _cards(report: Report) -> Iterator[Card]:
             yield Card(outcome, told[0].state, tuple(told))
 
 
-def _told(report: Report, finding: Finding, room: int, *, known: bool = False) -> Told:
+def _told(
+    report: Report,
+    finding: Finding,
+    room: int,
+    *,
+    known: bool = False,
+    of: tuple[Finding, ...] = (),
+) -> Told:
+    """`of` are the findings of the same cause, this one among them."""
     state = "known" if known else "failed" if report.counts_against(finding) else "warning"
     entry = report.accepted(finding) if known else None
     shortest = min(SHORTEST_TEXT, room // 40)
     trace = fitted(finding.trace, room, shortest, lambda length: "… (report.json has more)")
-    return Told(finding, state, entry, trace)
+    if of and of[0].fingerprint != finding.fingerprint:
+        return Told(finding, state, entry, trace, first=of[0])
+    return Told(finding, state, entry, trace, others=of[1:])

@@ -60,6 +60,7 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "trace": [passage.line() for passage in finding.trace],
         "wire": [_passage(passage) for passage in finding.trace],
         "fingerprint": finding.fingerprint,
+        "cause": finding.cause,
     }
 
 

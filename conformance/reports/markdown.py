@@ -7,11 +7,12 @@ width behind the sign is in their way.
 """
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from conformance.evidence.printable import abridged, one_line, printable
-from conformance.judging.findings import Finding, Outcome, Status, Verdict
-from conformance.reports.report import SIGNS, Report
+from conformance.evidence.reproduction import parts
+from conformance.judging.findings import Finding, Status, Verdict
+from conformance.reports.report import SIGNS, Pair, Report
 
 LARGEST = 1024 * 1024
 """Bytes that GitHub takes as the summary of a step."""
@@ -29,8 +30,6 @@ _VERDICTS = {
     Verdict.INCOMPLETE: SIGNS["untestable"],
 }
 _PUNCTUATION = re.compile(r"[!-/:-@\[-`{-~]")
-
-Pair = tuple[Outcome, Finding]
 
 
 def write_markdown(report: Report) -> bytes:
@@ -73,40 +72,53 @@ def _head(report: Report) -> list[str]:
     ]
     if report.stopped is not None:
         blocks.append(f"**The run ended early:** {_plain(report.stopped)}")
-    if not report.fuzzed_all:
-        blocks.append(
-            f"Fuzzing ended after {report.fuzzed} requests and payloads, before all were sent."
-        )
+    if report.fuzzing_in_words is not None:
+        blocks.append(f"{report.fuzzing_in_words}.")
     return blocks
 
 
 def _findings(report: Report) -> Iterator[str]:
     """Tables first, then how to repeat each finding."""
     sections = [("Broken", report.failures), ("Warnings", report.warnings)]
+    first = {finding.cause: finding.requirement for (_, finding), *_ in reversed(report.causes)}
     for title, pairs in sections:
         if pairs:
-            yield _table_of_findings(title, pairs)
+            yield _table_of_findings(title, pairs, first)
     if report.known:
         yield _table_of_known(report)
+    framed = False
     for title, pairs in sections:
         if pairs:
             yield f"### How to repeat: {title.lower()}"
+            script = next((finding.script for _, finding in pairs if finding.script), None)
+            if script is not None and not framed:
+                framed = True
+                yield _frame(script)
             yield from (_details(finding) for _, finding in pairs)
 
 
-def _table_of_findings(title: str, pairs: Sequence[Pair]) -> str:
+def _table_of_findings(title: str, pairs: Sequence[Pair], first: Mapping[str | None, str]) -> str:
+    """`first` is the requirement under which each cause is told first."""
     rows = [
         (
             finding.requirement,
             finding.level,
             _plain(outcome.requirement.notes),
-            _plain(finding.summary),
+            _plain(finding.summary) + _cause(finding, first),
         )
         for outcome, finding in pairs[:MOST_ROWS]
     ]
     table = _table(("Requirement", "Level", "Notes", "What the backend does"), rows)
     more = len(pairs) - MOST_ROWS
     return f"### {title}\n\n{table}" + (f"\n\n_And {more} more; see report.html._" * (more > 0))
+
+
+def _cause(finding: Finding, first: Mapping[str | None, str]) -> str:
+    if finding.cause is None:
+        return ""
+    requirement = first.get(finding.cause, finding.requirement)
+    other = "" if requirement == finding.requirement else f", as {requirement}"
+    return f" (cause: {_plain(finding.cause)}{other})"
 
 
 def _table_of_known(report: Report) -> str:
@@ -120,6 +132,18 @@ def _table_of_known(report: Report) -> str:
     return f"### Known to the baseline\n\n{_table(head, rows)}"
 
 
+def _frame(script: str) -> str:
+    """What is around the lines of every script, once."""
+    _, begin, _, end = parts(script)
+    return (
+        "<details><summary>What begins and ends each script below</summary>\n\n"
+        f"Each is whole as repeat-….js among the reports.\n\n{_fenced(begin, 'js')}\n\n…\n\n"
+        f"{_fenced(end, 'js')}\n\n</details>"
+        if end
+        else _fenced(script, "js")
+    )
+
+
 def _details(finding: Finding) -> str:
     lines = [
         f"<details><summary>{finding.requirement} {_plain(finding.summary)}</summary>",
@@ -130,7 +154,9 @@ def _details(finding: Finding) -> str:
         if len(command) > LONGEST_CODE:
             lines.append("_What repeats it is too long for here; see report.html._")
         else:
-            lines.append(_fenced(command, "js" if "\n" in command else "sh"))
+            needs, _, own, end = parts(command)
+            script = f"{needs}\n{own}" if end else command
+            lines.append(_fenced(script, "js" if "\n" in command else "sh"))
     return "\n\n".join([*lines, f"Fingerprint `{finding.fingerprint}`", "</details>"])
 
 

@@ -1,7 +1,7 @@
 """The result of a run as one value, from which every report is written."""
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 
@@ -16,7 +16,11 @@ from conformance.judging.findings import (
     failing,
     verdict,
 )
+from conformance.profiles import PROFILES
 from contract import GROUPS
+
+Pair = tuple[Outcome, Finding]
+"""A finding and the outcome of its requirement."""
 
 SIGNS = {
     "passed": "✓",
@@ -126,6 +130,25 @@ class Report:
         entries = self.baseline.entries if self.baseline else ()
         return next((it for it in entries if it.fingerprint == finding.fingerprint), None)
 
+    @property
+    def causes(self) -> list[list[Pair]]:
+        """The findings, those that count first, and behind each the others of the same cause. In
+        the order of the contract a requirement of its own comes before the schemas (ALL).
+        """
+        return together([*self.failures, *self.warnings])
+
+    @property
+    def fuzzing_in_words(self) -> str | None:
+        """How much was generated, and what to do for more; None where that is all that was meant,
+        or where the run ended early and says so.
+        """
+        if self.fuzzed_all or self.stopped is not None:
+            return None
+        names = list(PROFILES)
+        more = names[names.index(self.profile) + 1 :][:1] if self.profile in names else []
+        hint = f"; --profile {more[0]} takes more" if more else ""
+        return f"{self.fuzzed} generated requests and payloads fitted the time of fuzzing{hint}"
+
     def counts_against(self, finding: Finding) -> bool:
         """Whether a finding that no baseline accepts counts against the backend."""
         return finding.level in counted(self.strict)
@@ -180,8 +203,8 @@ class Report:
         states = self.states
         parts = [f"{states['passed']} of {len(self.outcomes)} requirements kept"]
         for count, one, more in (
-            (len(self.failures), "finding", "findings"),
-            (len(self.warnings), "warning", "warnings"),
+            (len(self.failures), *self._counted(self.failures, "finding")),
+            (len(self.warnings), *self._counted(self.warnings, "warning")),
             (states["known"], "broken as the baseline knows", "broken as the baseline knows"),
             (states["untestable"], "not judged", "not judged"),
             (states["error"], "error of this suite", "errors of this suite"),
@@ -191,6 +214,20 @@ class Report:
             if count:
                 parts.append(f"{count} {one if count == 1 else more}")
         return ", ".join(parts)
+
+    @staticmethod
+    def _counted(pairs: Sequence[Pair], word: str) -> tuple[str, str]:
+        causes = len(together(pairs))
+        of = "" if causes == len(pairs) else f" ({causes} {'cause' if causes == 1 else 'causes'})"
+        return word, f"{word}s{of}"
+
+
+def together(pairs: Sequence[Pair]) -> list[list[Pair]]:
+    """The findings grouped by their cause, in the order of the first of each."""
+    groups: dict[object, list[Pair]] = {}
+    for number, (outcome, finding) in enumerate(pairs):
+        groups.setdefault(finding.cause or number, []).append((outcome, finding))
+    return list(groups.values())
 
 
 def described(outcome: Outcome, finding: Finding) -> str:

@@ -1,21 +1,22 @@
 """What a person sees: progress while the run goes on, then what fails, first things first."""
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
 from types import TracebackType
 from typing import Self
 
+from rich.cells import cell_len, chop_cells
 from rich.console import Console
-from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.text import Text
 
 from conformance.evidence.journal import Note
-from conformance.evidence.printable import printable
-from conformance.judging.findings import Finding, Outcome, Status, Verdict
+from conformance.evidence.printable import one_line, printable
+from conformance.judging.findings import Status, Verdict, counted
 from conformance.reports.files import script_name
-from conformance.reports.report import SIGNS, Report
+from conformance.reports.report import SIGNS, Pair, Report
 from contract import GROUPS
 
 _STYLES = {
@@ -35,9 +36,14 @@ _VERDICTS = {
 }
 _LEVELS = {"must": "bold red", "should": "yellow", "may": "dim"}
 
-
 MOST_SHOWN = 3
 """Findings of one requirement that the terminal shows; the page has them all."""
+MOST_OF_A_CAUSE = 8
+"""Further findings of one cause that it names."""
+_PIECE = re.compile(r"[^ ,]*[ ,]+|[^ ,]+")
+"""What stays on one line where it can: a word, or a part of JSON up to a comma."""
+NARROW = 60
+"""Columns below which continued lines are not put under the first one's words."""
 
 
 class Terminal(Console):
@@ -54,8 +60,9 @@ class Terminal(Console):
 class LiveProgress:
     """Follows the journal on a terminal; elsewhere it prints a line for each finding only."""
 
-    def __init__(self, console: Console) -> None:
-        self._console = console
+    def __init__(self, console: Console, strict: bool = False) -> None:
+        self._levels = counted(strict)
+        self._causes: set[str] = set()
         self._stack = ExitStack()
         self._progress = Progress(
             SpinnerColumn(),
@@ -94,7 +101,13 @@ class LiveProgress:
             case "fuzzing-started":
                 show(self._task, total=None, phase="fuzzing", description=printable(note["what"]))
             case "finding":
-                line = Text(" ✗ ", style=_LEVELS[note["level"]])
+                cause = note.get("cause")
+                if cause in self._causes:
+                    return  # told at the end, beside the one that was shown
+                if cause is not None:
+                    self._causes.add(cause)
+                state = "failed" if note["level"] in self._levels else "warning"
+                line = Text(f" {SIGNS[state]} ", style=_LEVELS[note["level"]])
                 line.append(f"{note['requirement']} ", style="bold")
                 line.append(printable(note["summary"]), style="default")
                 self._progress.console.print(line, soft_wrap=True)
@@ -103,13 +116,11 @@ class LiveProgress:
 def print_report(report: Report, console: Console, folder: str) -> None:
     """Prints failures, warnings, what could not be tested, the groups and the verdict."""
     console.print()
-    _section(
-        console,
-        f"Broken ({'must or should' if report.strict else 'must'})",
-        report.failures,
-        folder,
-    )
-    _section(console, "Warnings (should)", report.warnings, folder)
+    broken = f"Broken ({'must or should' if report.strict else 'must'})"
+    failing = [group for group in report.causes if report.counts_against(group[0][1])]
+    warning = [group for group in report.causes if not report.counts_against(group[0][1])]
+    _section(console, broken, report, failing, folder)
+    _section(console, "Warnings (should)", report, warning, folder)
     _reasons(console, "Could not be judged", report, Status.UNTESTABLE)
     _reasons(console, "Errors of this suite; please report them", report, Status.ERROR)
     _reasons(console, "Switched off", report, Status.NOT_APPLICABLE)
@@ -128,10 +139,8 @@ def print_report(report: Report, console: Console, folder: str) -> None:
             style="dim",
         )
     )
-    if not report.fuzzed_all:
-        # Nothing was found in what was sent; that less was sent than meant has to be said.
-        words = f"Fuzzing ended after {report.fuzzed} requests and payloads, before all were sent."
-        console.print(Text(words, style="yellow"))
+    if report.fuzzing_in_words is not None:
+        console.print(Text(report.fuzzing_in_words, style="dim"))
     if report.stopped:
         console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
     line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
@@ -139,13 +148,13 @@ def print_report(report: Report, console: Console, folder: str) -> None:
 
 
 def _section(
-    console: Console, title: str, findings: Sequence[tuple[Outcome, Finding]], folder: str
+    console: Console, title: str, report: Report, groups: Sequence[Sequence[Pair]], folder: str
 ) -> None:
-    if not findings:
+    if not groups:
         return
     console.print(Text(title, style="bold underline"))
     shown: Counter[str] = Counter()
-    for outcome, finding in findings:
+    for (outcome, finding), *others in groups:
         shown[finding.requirement] += 1
         if shown[finding.requirement] > MOST_SHOWN:
             continue
@@ -154,9 +163,7 @@ def _section(
         heading.append(f"  {outcome.requirement.notes}", style="dim")
         console.print(heading)
         for name, value in (("expected", finding.expected), ("observed", finding.observed)):
-            line = Text(f"{name}  ", style="dim")
-            line.append(printable(value), style="default")
-            console.print(Padding(line, (0, 0, 0, 2), expand=False))
+            _hanging(console, f"{name}  ", "dim", value)
         commands = finding.reproduce
         if finding.script is not None:
             needs = finding.script.splitlines()[0].removeprefix("// ")
@@ -164,6 +171,7 @@ def _section(
         for command in commands:
             # Never wrapped: what is shown here is copied and pasted.
             console.print(Text(f"  {printable(command)}", style="cyan"), soft_wrap=True)
+        _same_cause(console, report, finding.cause, others)
         console.print()
     for requirement, count in shown.items():
         if count > MOST_SHOWN:
@@ -173,15 +181,49 @@ def _section(
         console.print()
 
 
+def _same_cause(
+    console: Console, report: Report, cause: str | None, others: Sequence[Pair]
+) -> None:
+    if not others:
+        return
+    console.print(Text(f"  the same cause, {printable(cause or '')}:", style="dim"))
+    for _, finding in others[:MOST_OF_A_CAUSE]:
+        state = "failed" if report.counts_against(finding) else "warning"
+        sign = f"{SIGNS[state]} {finding.requirement} "
+        _hanging(console, sign, _LEVELS[finding.level], finding.summary)
+    if len(others) > MOST_OF_A_CAUSE:
+        more = f"  and {len(others) - MOST_OF_A_CAUSE} more in report.html"
+        console.print(Text(more, style="dim"), soft_wrap=True)
+
+
+def _hanging(console: Console, name: str, style: str, value: str, hang: int | None = None) -> None:
+    """Words under each other behind their name. Not left to rich, which would put a long word, as
+    JSON without spaces is one, on a line of its own, and fill each line with spaces.
+    """
+    if hang is None:
+        hang = len(name) + 2 if console.width >= NARROW else 4
+    lines, indents = ["  "], [2]
+    for piece in _PIECE.findall(f"{name}{one_line(value)}"):
+        for part in chop_cells(piece, max(console.width - hang, 8)):
+            if cell_len(lines[-1]) + cell_len(part.rstrip()) > console.width:
+                lines.append(" " * hang)
+                indents.append(hang)
+            lines[-1] += part
+    named = len(name)
+    for line, indent in zip(lines, indents, strict=True):
+        text = Text(line.rstrip())
+        text.stylize(style, indent, indent + max(named, 0))
+        named -= len(line) - indent
+        console.print(text, soft_wrap=True)
+
+
 def _reasons(console: Console, title: str, report: Report, status: Status) -> None:
     by_reason = report.reasons(status)
     if not by_reason:
         return
     console.print(Text(title, style="bold underline"))
     for reason, ids in by_reason.items():
-        line = Text(", ".join(ids), style=_STYLES[status.label])
-        line.append(f"  {printable(reason)}", style="default")
-        console.print(Padding(line, (0, 0, 0, 2), expand=False))
+        _hanging(console, f"{', '.join(ids)}  ", _STYLES[status.label], reason, hang=4)
     console.print()
 
 

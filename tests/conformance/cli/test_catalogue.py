@@ -26,6 +26,13 @@ def test_every_requirement_has_its_line_under_its_group():
     assert [line.split()[0] for line in lines if line and line[0] != " "] == list(GROUPS)
 
 
+@pytest.mark.parametrize("columns", [70, 80, 120])
+def test_on_a_terminal_texts_are_put_into_its_width_and_nothing_is_lost(columns):
+    lines = listing(CONTRACT, columns).splitlines()
+    assert max(map(len, lines)) <= columns
+    assert " ".join(" ".join(lines).split()) == " ".join(listing(CONTRACT).split())
+
+
 def test_clauses_stand_below_their_requirement():
     lines = listing(CONTRACT).splitlines()
     start = next(i for i, line in enumerate(lines) if line.startswith("  SEND-14"))

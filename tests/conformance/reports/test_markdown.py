@@ -1,11 +1,16 @@
 """summary.md reads well on a job page, fits it, and lets nothing a backend said become markup."""
 
 import re
+import textwrap
+from dataclasses import replace
 from html import unescape
 
 import pytest
 from markdown_it import MarkdownIt
 
+from conformance.evidence.redaction import Redactor
+from conformance.evidence.reproduction import parts, socket_snippet
+from conformance.evidence.steps import Step
 from conformance.judging.findings import Status
 from conformance.reports.markdown import LARGEST, as_markdown, write_markdown
 from conformance.reports.report import Report
@@ -55,6 +60,39 @@ def test_each_finding_stands_in_a_table_and_unfolds_to_what_repeats_it():
 def test_a_script_stands_in_it_as_it_is():
     text = as_markdown(report(outcome("SEND-09", Status.FAILED, finding(reproduce=(SCRIPT,)))))
     assert f"```js\n{SCRIPT}\n```" in text
+
+
+def test_a_table_says_which_findings_have_the_cause_of_another():
+    cause = "the form of status"
+    found = [
+        outcome(id, Status.FAILED, replace(finding(id), cause=cause))
+        for id in ("SEND-02", "ALL-01")
+    ]
+    text = as_markdown(report(*found))
+    assert "| it breaks (cause: the form of status) |" in text
+    assert "| it breaks (cause: the form of status, as SEND-02) |" in text
+
+
+def test_what_all_scripts_have_in_common_stands_there_once():
+    scripts = [
+        socket_snippet(
+            [Step.of_emit("Asha", "typing", [{"to": name}])], "http://localhost:5000", Redactor()
+        )
+        for name in ("one", "two")
+    ]
+    found = [
+        outcome(id, Status.FAILED, finding(id, reproduce=(script,)))
+        for id, script in zip(("TYPE-01", "TYPE-02"), scripts, strict=True)
+    ]
+    text = as_markdown(report(*found))
+    assert text.count("const open = (name, token, transports)") == 1
+    assert text.count("needs socket.io-client@4.8") == 2
+    for name in ("one", "two"):
+        assert f'asha_1.emit("typing", {{["to"]: "{name}"}});' in text
+    for script in scripts:
+        needs, begin, own, end = parts(script)
+        whole = "\n".join([needs, begin, textwrap.indent(own, "  "), end])
+        assert whole == script
 
 
 def test_it_says_what_could_not_be_judged_what_is_stale_and_what_is_known():

@@ -1,7 +1,9 @@
 """What a person sees: failures first, nothing wrapped that is to be copied, nothing that steers."""
 
 import io
+import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -189,3 +191,69 @@ def test_progress_on_a_terminal_survives_hostile_words_and_ends_clean():
         progress({"kind": "fuzzing-started", "what": f"[/] {HOSTILE}"})
     assert "\x1b]0;" not in out.getvalue()
     assert "\x07" not in out.getvalue()
+
+
+def line_of(level: str, strict: bool = False, causes: tuple[str | None, ...] = (None,)) -> str:
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=80, highlight=False), strict) as progress:
+        for cause in causes:
+            note = {"requirement": "SEND-09", "level": level, "summary": "x", "cause": cause}
+            progress({"kind": "finding", **note})
+    return out.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("level", "strict", "sign"),
+    [("must", False, "✗"), ("should", False, "▲"), ("should", True, "✗")],
+)
+def test_a_finding_on_the_way_has_the_sign_that_it_has_at_the_end(level, strict, sign):
+    assert line_of(level, strict) == f" {sign} SEND-09 x\n"
+
+
+def test_on_the_way_a_cause_is_told_once():
+    assert line_of("must", causes=("the envelope", "the envelope")).count("\n") == 1
+    assert line_of("must", causes=(None, None, "the envelope")).count("\n") == 3
+
+
+CAUSE = "the form of status"
+ONE_CAUSE = report(
+    outcome("SEND-02", Status.FAILED, replace(finding("SEND-02", summary="Odd"), cause=CAUSE)),
+    outcome("SEND-09", Status.FAILED, finding()),
+    outcome("SEND-14", Status.FAILED, replace(finding("SEND-14", "should"), cause=CAUSE)),
+    outcome("ALL-01", Status.FAILED, replace(finding("ALL-01", summary="Unfit"), cause=CAUSE)),
+)
+
+
+def test_what_has_the_same_cause_stands_in_a_line_each_below_the_first():
+    lines = printed(ONE_CAUSE, 200).splitlines()
+    start = lines.index("  the same cause, the form of status:")
+    assert lines[start + 1 : start + 3] == [
+        "  ✗ ALL-01 Unfit",
+        "  ▲ SEND-14 An unknown recipient is not refused",
+    ]
+    assert next(i for i, line in enumerate(lines) if line.startswith("SEND-02 Odd")) < start
+    assert "Warnings (should)" not in lines
+    assert lines.count(f"  {CURL}") == 2
+    assert lines[-1].endswith("3 findings (2 causes), 1 warning")
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_what_is_seen_begins_beside_its_name_and_is_not_filled_with_spaces(width):
+    body = json.dumps({f"field{number}": "some words" for number in range(30)}, separators=",:")
+    seen = finding(observed=f"200 {body}")
+    lines = printed(report(outcome("SEND-09", Status.FAILED, seen)), width).splitlines()
+    assert [line for line in lines if "field" in line and line != line.rstrip()] == []
+    first = next(line for line in lines if line.startswith("  observed"))
+    assert '200 {"field0":' in first
+    assert max(len(line) for line in lines if "field" in line) <= width
+
+
+def test_fuzzing_that_had_no_time_for_all_is_told_quietly_and_with_what_to_do():
+    given = outcome("AUTH-01", Status.PASSED)
+    text = printed(report(given, fuzzed=229, fuzzed_all=False), 120)
+    told = "229 generated requests and payloads fitted the time of fuzzing"
+    assert f"{told}; --profile default takes more\n" in text
+    thorough = printed(report(given, fuzzed=229, fuzzed_all=False, profile="thorough"), 120)
+    assert f"{told}\n" in thorough
+    assert told not in printed(report(given, fuzzed=229))
+    assert told not in printed(report(given, fuzzed=2, fuzzed_all=False, stopped="it died"))
