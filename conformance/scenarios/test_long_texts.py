@@ -31,7 +31,7 @@ def test_a_long_text_of_a_request_is_refused_or_kept_whole(stage: Stage) -> None
             answer = (
                 sender.chat(recipient, words) if by_alias else sender.send(recipient, text=words)
             )
-            shown = [("answer", unwrapped(answer.json))] if answer.status == 201 else []
+            shown = [("answer", unwrapped(answer.json))] if answer.succeeded else []
             if shown and (kept := message_id(shown[0][1])) is not None:
                 stage.await_message(socket, id=kept)  # its absence is judged elsewhere (SEND-14)
             shown += _seen(mark, socket, stage.history_of(recipient, sender))

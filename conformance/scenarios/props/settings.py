@@ -113,7 +113,7 @@ class Settings:
         sent = self._other.send(self._owner, text=self._stage.text(FENCE))
         if sent.status not in (403, 404):
             return False
-        return self._owner.send(self._other, text=self._stage.text(FENCE)).status == 201
+        return self._owner.send(self._other, text=self._stage.text(FENCE)).succeeded
 
     def _set_aside(self) -> None:
         stage = self._stage
