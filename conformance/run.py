@@ -2,16 +2,12 @@
 
 import contextlib
 import secrets
-import signal
-import threading
 import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from types import FrameType
-from typing import Any, Self
 
 from conformance.backend.processes import (
     BackendProcess,
@@ -25,6 +21,7 @@ from conformance.company import Company
 from conformance.evidence.journal import Journal, NdjsonFile, Note
 from conformance.evidence.redaction import Redactor
 from conformance.fuzzing import Tally
+from conformance.interrupts import Interrupts
 from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
 from conformance.reports.report import Report
@@ -72,7 +69,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
     goes on without it.
     """
     keep_tables()
-    with _Interrupts() as interrupts, contextlib.ExitStack() as stack:
+    with Interrupts() as interrupts, contextlib.ExitStack() as stack:
         started, clock = datetime.now(UTC), time.monotonic()
         redactor = Redactor()
         journal = Journal(redactor)
@@ -173,7 +170,7 @@ def _backend(
 ) -> tuple[BackendProcess | None, Target]:
     if plan.target is None:
         process, target = reference_server(plan.folder)
-        stack.callback(process.stop)
+        stack.callback(process.end)
         return process, target
     if plan.target.reset is not None:
         reset(plan.target.reset, plan.target.folder)
@@ -182,7 +179,7 @@ def _backend(
     log = plan.folder / "backend.log"
     process = shell_process(plan.target.start, log, plan.target.folder)
     stack.callback(_redact_log, log, redactor)
-    stack.callback(process.stop)
+    stack.callback(process.end)
     return process, plan.target
 
 
@@ -230,39 +227,6 @@ def _judge(
         tally.add(company.fuzz(plan.profile, backend))
         backend.lives()
     return stopped or backend.gone
-
-
-class _Interrupts:
-    """Ctrl-C, a request to terminate and a closed terminal end the run once, with its report; more
-    are ignored then.
-
-    Outside the main thread, which alone hears signals, it does nothing.
-    """
-
-    def __init__(self) -> None:
-        self._armed = True
-        self._before: dict[signal.Signals, Any] = {}
-
-    def ignore(self) -> None:
-        """From now on the run ends by itself; what was found must not be lost."""
-        self._armed = False
-
-    def __enter__(self) -> Self:
-        if threading.current_thread() is threading.main_thread():
-            for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-                if number is signal.SIGHUP and signal.getsignal(number) is signal.SIG_IGN:
-                    continue  # started by nohup: the run outlives its terminal
-                self._before[number] = signal.signal(number, self._interrupt)
-        return self
-
-    def __exit__(self, *exc: object) -> None:
-        for number, handler in self._before.items():
-            signal.signal(number, handler)
-
-    def _interrupt(self, number: int, frame: FrameType | None) -> None:
-        if self._armed:
-            self._armed = False
-            raise KeyboardInterrupt
 
 
 def _note_finding(journal: Journal, finding: Finding) -> None:

@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 from typing import Self
@@ -30,6 +31,21 @@ PLAYERS = Path(__file__).with_name("players.yaml")
 """Who the reference server knows when the suite verifies it."""
 CHECK_EVERY = 0.05
 """Seconds between two looks at whether a backend answers."""
+NEW_LIFE = "--- r2c-verify starts it again ---"
+"""The line in a log between two lives of a process."""
+
+_GUARD = """\
+read -r over && exit
+kill -TERM "-$1" 2>/dev/null
+looks=0
+while kill -0 "-$1" 2>/dev/null && [ "$looks" -lt "$2" ]; do
+  sleep 0.1
+  looks=$((looks + 1))
+done
+kill -KILL "-$1" 2>/dev/null
+"""
+"""Ends a process group when its input ends without a word, that is with the suite, however that
+ended: nothing else is told of a SIGKILL."""
 
 
 class ProcessError(Exception):
@@ -55,40 +71,38 @@ class BackendProcess:
         self.log = log
         self._folder = folder
         self._log_stdout = log_stdout
-        self._shown = f"`{shown or shlex.join(command)}`"
+        self.shown = f"`{shown or shlex.join(command)}`"
+        """How messages call the command."""
         self._process: subprocess.Popen[bytes] | None = None
-        self._started = False
+        self._guard: subprocess.Popen[bytes] | None = None
+        self._lives = 0
+        self._over = False
+        self._lock = threading.RLock()
 
     def start(self, ready: Callable[[], bool], within: float = START_TIMEOUT) -> None:
         """Starts the command and waits until `ready`, at most so many seconds.
 
         A command that ends with status 0 may have put the backend into the background, so it is
-        waited for all the same. Raises ProcessError.
+        waited for all the same. Raises ProcessError, after `end` too.
         """
         self.stop()
         try:
-            # What an earlier run left must not pass for this one's; an earlier start is part of it.
-            with self.log.open("ab" if self._started else "wb") as output:
-                self._process = subprocess.Popen(  # noqa: S603  the user's own command
-                    self.command,
-                    cwd=self._folder,
-                    stdin=subprocess.DEVNULL,
-                    stdout=output if self._log_stdout else subprocess.DEVNULL,
-                    stderr=output,
-                    start_new_session=True,
-                )
-        except OSError as error:
-            raise ProcessError(f"{self._shown} cannot be started: {error.strerror}.") from None
-        deadline = time.monotonic() + within
-        try:
+            # An interrupt, which comes to the main thread, must not get between a process and the
+            # note that it is there.
+            with ThreadPoolExecutor(1, "r2c start") as pool:
+                pool.submit(self._launch).result()
+            deadline = time.monotonic() + within
             while not ready():
-                if status := self._process.poll():
+                process = self._process
+                if process is None:
+                    raise ProcessError(f"{self.shown} was ended, since the run is over.")
+                if status := process.poll():
                     raise ProcessError(
-                        f"{self._shown} ended with status {status}: {self.last_line()}"
+                        f"{self.shown} ended with status {status}: {self.last_line()}"
                     )
                 if time.monotonic() > deadline:
                     raise ProcessError(
-                        f"{self._shown} did not answer within {within:.0f} s; the last it "
+                        f"{self.shown} did not answer within {within:.0f} s; the last it "
                         f"printed: {self.last_line()}"
                     )
                 threading.Event().wait(CHECK_EVERY)
@@ -96,25 +110,50 @@ class BackendProcess:
             self.stop()
             raise
 
+    def _launch(self) -> None:
+        with self._lock:
+            if self._over:
+                raise ProcessError(f"{self.shown} is not started again, since the run is over.")
+            try:
+                # What an earlier run left must not pass for this one's; an earlier life is part
+                # of it.
+                with self.log.open("ab" if self._lives else "wb") as output:
+                    if self._lives:
+                        output.write(f"\n{NEW_LIFE}\n".encode())
+                        output.flush()
+                    self._process = subprocess.Popen(  # noqa: S603  the user's own command
+                        self.command,
+                        cwd=self._folder,
+                        stdin=subprocess.DEVNULL,
+                        stdout=output if self._log_stdout else subprocess.DEVNULL,
+                        stderr=output,
+                        start_new_session=True,
+                    )
+            except OSError as error:
+                raise ProcessError(f"{self.shown} cannot be started: {error.strerror}.") from None
+            self._lives += 1
+            self._guard = _guard(self._process.pid)
+
     @property
     def ended(self) -> int | None:
         """The status with which the process ended by itself; None while it runs."""
         return self._process.poll() if self._process is not None else None
 
+    def end(self) -> None:
+        """Stops for good: whoever wants to start it again, in another thread, is refused."""
+        with self._lock:
+            self._over = True
+        self.stop()
+
     def stop(self) -> None:
-        """Ends the process and everything it started."""
-        process, self._process = self._process, None
-        if process is None:
-            return
-        _signal(process.pid, signal.SIGTERM)
-        deadline = time.monotonic() + END_TIMEOUT
-        while process.poll() is None or _signal(process.pid, 0):
-            if time.monotonic() > deadline:
-                _signal(process.pid, signal.SIGKILL)
-                with suppress(subprocess.TimeoutExpired):
-                    process.wait(END_TIMEOUT)
-                return
-            threading.Event().wait(CHECK_EVERY)
+        """Ends the process and everything it started. From any thread."""
+        with self._lock:
+            process, self._process = self._process, None
+            guard, self._guard = self._guard, None
+        if process is not None:
+            _end_group(process)
+        if guard is not None:
+            guard.communicate(b"over\n")
 
     def last_line(self) -> str:
         """The last line the process printed."""
@@ -129,7 +168,33 @@ class BackendProcess:
         return self
 
     def __exit__(self, *exc: object) -> None:
-        self.stop()
+        self.end()
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    _signal(process.pid, signal.SIGTERM)
+    deadline = time.monotonic() + END_TIMEOUT
+    while process.poll() is None or _signal(process.pid, 0):
+        if time.monotonic() > deadline:
+            _signal(process.pid, signal.SIGKILL)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(END_TIMEOUT)
+            return
+        threading.Event().wait(CHECK_EVERY)
+
+
+def _guard(group: int) -> subprocess.Popen[bytes] | None:
+    """The process that ends a group if the suite cannot; None where there can be none."""
+    looks = str(int(END_TIMEOUT * 10))
+    with suppress(OSError):
+        return subprocess.Popen(  # noqa: S603
+            ["/bin/sh", "-c", _GUARD, "r2c-guard", str(group), looks],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+    return None
 
 
 def _signal(group: int, number: int) -> bool:

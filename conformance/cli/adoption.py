@@ -98,6 +98,7 @@ def _doctor(arguments: "argparse.Namespace") -> int:
     from conformance.evidence.journal import Journal
     from conformance.evidence.printable import printable
     from conformance.evidence.redaction import Redactor
+    from conformance.interrupts import Interrupts
     from conformance.judging.findings import Ledger
     from conformance.reports.terminal import Terminal
     from conformance.stage.watch import Backend
@@ -108,7 +109,7 @@ def _doctor(arguments: "argparse.Namespace") -> int:
     redactor = Redactor()
     console = Terminal()
     well = True
-    with ExitStack() as stack:
+    with Interrupts(), ExitStack() as stack:
         try:
             world = World.of(load(), target, Ledger({}), Journal(redactor), redactor)
         except TargetError as error:
@@ -118,7 +119,7 @@ def _doctor(arguments: "argparse.Namespace") -> int:
         if target.start is not None:
             folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
             process = shell_process(target.start, folder / "backend.log", target.folder)
-            stack.callback(process.stop)
+            stack.callback(process.end)
         for diagnosis in examine(world, Backend(world, process)):
             well &= diagnosis.well
             sign = ("✓ ", "green") if diagnosis.well else ("✗ ", "red")

@@ -2,9 +2,12 @@
 
 import json
 import shlex
+import signal
+import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -163,7 +166,76 @@ def test_a_second_start_ends_the_first_process(tmp_path, log):
         assert not running(first)
 
 
+def test_the_log_holds_all_lives_with_a_line_between_them(tmp_path, log):
+    flag, other = tmp_path / "flag", tmp_path / "other"
+    log.write_text("an earlier run\n")
+    with shell_process(f"echo one; touch {flag}; sleep 60", log) as process:
+        process.start(flag.exists)
+        process.command[-1] = f"echo two; touch {other}; sleep 60"
+        process.start(other.exists)
+    assert log.read_text() == f"one\n\n{processes.NEW_LIFE}\ntwo\n"
+
+
 # Ending
+
+
+def test_an_interrupt_while_a_process_is_made_leaves_none_behind(tmp_path, log, monkeypatch):
+    made = []
+
+    class Interrupted(subprocess.Popen):
+        def __init__(self, *args, **kwargs):
+            super().__init__(*args, **kwargs)
+            made.append(self)
+            signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(subprocess, "Popen", Interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        BackendProcess(python("import time", "time.sleep(60)"), log).start(lambda: False)
+    monkeypatch.undo()
+    assert made
+    assert wait_until(lambda: all(process.poll() is not None for process in made), 5)
+
+
+def test_once_it_is_over_nobody_starts_it_again(tmp_path, log):
+    flag = tmp_path / "flag"
+    process = shell_process(f"touch {shlex.quote(str(flag))}; sleep 60", log)
+    process.start(flag.exists)
+    flag.unlink()
+    process.end()
+    with pytest.raises(ProcessError, match="is not started again, since the run is over"):
+        process.start(flag.exists)
+    assert not flag.exists()
+
+
+def test_a_start_that_another_thread_waits_for_ends_with_the_run(tmp_path, log):
+    note = tmp_path / "pid"
+    process = shell_process(f"echo $$ > {shlex.quote(str(note))}; sleep 60", log)
+    with ThreadPoolExecutor(1) as pool:
+        start = pool.submit(process.start, lambda: False)
+        pid = pid_in(note)
+        process.end()
+        with pytest.raises(ProcessError, match="was ended, since the run is over"):
+            start.result(10)
+    assert not running(pid)
+
+
+def test_even_a_suite_that_is_killed_leaves_no_process_behind(tmp_path, log):
+    note = tmp_path / "pid"
+    suite = subprocess.Popen(
+        python(
+            "import pathlib, time",
+            "from conformance.backend.processes import shell_process",
+            f"process = shell_process({f'sleep 60 & echo $! > {note}; wait'!r}, "
+            f"pathlib.Path({str(log)!r}))",
+            f"process.start(pathlib.Path({str(note)!r}).exists)",
+            "time.sleep(60)",
+        )
+    )
+    grandchild = pid_in(note)
+    assert running(grandchild)
+    suite.kill()
+    suite.wait()
+    assert wait_until(lambda: not running(grandchild), 10)
 
 
 def test_everything_a_process_started_ends_with_it(tmp_path, log):
