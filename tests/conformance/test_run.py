@@ -31,7 +31,9 @@ from conformance.reports.files import write_reports
 from conformance.reports.json import as_json
 from conformance.reports.report import Report
 from conformance.run import Plan, verify
+from conformance.scenarios import FOLDER
 from conformance.stage import watch as backend
+from conformance.stage.collecting import collected
 from contract import load
 
 from .conftest import answer, answering, read_request
@@ -458,3 +460,26 @@ def test_a_signal_ends_the_command_with_its_report(command, number):
     assert sum(r["status"] == "passed" for r in report["requirements"]) > 2
     assert (folder / "junit.xml").exists()
     assert last_note(folder)["kind"] == "run-ended"
+
+
+@pytest.mark.slow
+def test_a_signal_while_several_troupes_play_leaves_no_backend_behind(run, reference, monkeypatch):
+    # The troupes go on for a moment; the backend that they find gone must not be started again.
+    monkeypatch.setattr(backend, "GRACE", 0.1)
+    process, target = reference
+    process.stop()
+    port = urlsplit(target.url).port
+    line = (
+        f"cd {shlex.quote(str(ROOT))} && {sys.executable} -m reference_server --port {port} "
+        f"--secret {shlex.quote(target.auth.secret)}; true"
+    )
+    together = sum(one.undisturbed for one in collected(FOLDER)) + 4
+    signalled = after_scenarios(together, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    report = run(replace(target, start=line), signalled)
+    assert report.stopped == "the run was interrupted"
+    deadline = time.monotonic() + 40
+    while any(thread.name.startswith("r2c troupe") for thread in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.1", port), timeout=5)
