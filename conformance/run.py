@@ -84,6 +84,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         stopped: str | None = None
         fault = False
         tally = Tally()
+        backend: Backend | None = None
         url = plan.target.url if plan.target else "the reference server"
         try:
             process, target = _backend(plan, stack, redactor)
@@ -100,7 +101,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
                 plan.profile,
             )
             stack.callback(world.close)
-            stopped = _judge(plan, world, Backend(world, process), tally, stack)
+            backend = Backend(world, process)
+            stopped = _judge(plan, world, backend, tally, stack)
         except (Unusable, ProcessError) as obstacle:
             stopped = str(obstacle)
         except KeyboardInterrupt:
@@ -121,6 +123,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         report = Report(
             contract=plan.contract.version,
             target=url,
+            backend=redactor.text(backend.origin) if backend and backend.origin else None,
+            target_file=str(plan.target.file) if plan.target and plan.target.file else None,
             profile=plan.profile.name,
             seed=plan.seed,
             strict=plan.strict,
@@ -211,6 +215,8 @@ def _judge(
     world.journal.note(
         "run-started",
         target=world.target.url,
+        backend=backend.origin,
+        target_file=str(world.target.file) if world.target.file else None,
         profile=plan.profile.name,
         seed=plan.seed,
         contract=plan.contract.version,

@@ -64,18 +64,19 @@ class BackendProcess:
         folder: Path | None = None,
         log_stdout: bool = True,
     ) -> None:
-        """`shown` stands for the command in messages; it runs in `folder`, if any. Without
+        """`shown` is what messages call the command; it runs in `folder`, if any. Without
         `log_stdout` the log holds only what goes to standard error.
         """
         self.command = command
         self.log = log
         self._folder = folder
         self._log_stdout = log_stdout
-        self.shown = f"`{shown or shlex.join(command)}`"
+        self.shown = shown or f"`{shlex.join(command)}`"
         """How messages call the command."""
         self._process: subprocess.Popen[bytes] | None = None
         self._guard: subprocess.Popen[bytes] | None = None
-        self._lives = 0
+        self.lives = 0
+        """How many times it was started."""
         self._over = False
         self._lock = threading.RLock()
 
@@ -117,8 +118,8 @@ class BackendProcess:
             try:
                 # What an earlier run left must not pass for this one's; an earlier life is part
                 # of it.
-                with self.log.open("ab" if self._lives else "wb") as output:
-                    if self._lives:
+                with self.log.open("ab" if self.lives else "wb") as output:
+                    if self.lives:
                         output.write(f"\n{NEW_LIFE}\n".encode())
                         output.flush()
                     self._process = subprocess.Popen(  # noqa: S603  the user's own command
@@ -131,7 +132,7 @@ class BackendProcess:
                     )
             except OSError as error:
                 raise ProcessError(f"{self.shown} cannot be started: {error.strerror}.") from None
-            self._lives += 1
+            self.lives += 1
             self._guard = _guard(self._process.pid)
 
     @property
@@ -218,7 +219,7 @@ def reset(command: str, folder: Path | None = None) -> None:
 
 def shell_process(command: str, log: Path, folder: Path | None = None) -> BackendProcess:
     """The process of a `start` command, which is a shell line, in a folder."""
-    return BackendProcess(["/bin/sh", "-c", command], log, shown=command, folder=folder)
+    return BackendProcess(["/bin/sh", "-c", command], log, shown=f"`{command}`", folder=folder)
 
 
 def reference_server(folder: Path) -> tuple[BackendProcess, Target]:

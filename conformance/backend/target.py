@@ -80,9 +80,14 @@ class Target:
     """Pairs of ObjectIds that are friends; None when the file does not say."""
     reset: str | None = None
     start: str | None = None
-    folder: Path | None = None
-    """Where the commands run: the folder of the target file; None where there is no file."""
+    file: Path | None = None
+    """The target file; None where there is none."""
     off: frozenset[str] = frozenset()
+
+    @property
+    def folder(self) -> Path | None:
+        """Where the commands run: the folder of the target file; None where there is no file."""
+        return self.file.parent if self.file is not None else None
 
     def are_friends(self, one: User, other: User) -> bool:
         """Whether the file names the two as friends."""
@@ -109,7 +114,7 @@ class Target:
         except (ValueError, RecursionError) as error:
             raise TargetError(f"{file} is no TOML: {error}.") from None
         try:
-            return replace(cls.of(content, url), folder=file.parent)
+            return replace(cls.of(content, url), file=file)
         except TargetError as error:
             raise TargetError(f"{file}: {error}") from None
 

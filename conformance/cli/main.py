@@ -109,7 +109,8 @@ def _parser() -> argparse.ArgumentParser:
     parser = Parser(
         prog="r2c-verify",
         description="Verifies a Reals2Chat messaging backend against the contract, over HTTP and "
-        "Socket.IO. Without URL and target file it starts the reference server and verifies that.",
+        "Socket.IO. Without URL, --target and ./target.toml it starts the reference server and "
+        "verifies that.",
         epilog=_EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
@@ -121,7 +122,7 @@ def _parser() -> argparse.ArgumentParser:
         "--target",
         type=Path,
         metavar="FILE",
-        help="target file (./target.toml if there is one and a URL is given)",
+        help="target file (./target.toml if there is one)",
     )
     parser.add_argument(
         "--profile",
@@ -272,9 +273,9 @@ def _target(arguments: argparse.Namespace) -> "Target | None":
         url = checked_url(arguments.url) if arguments.url is not None else None
         if arguments.target is not None:
             return Target.read(arguments.target, url)
-        if url is None:
-            return None
         if not DEFAULT_TARGET.exists():
+            if url is None:
+                return None
             raise Wrong(
                 "the suite has to know users of the backend and how to get their tokens; name a "
                 "target file with --target."

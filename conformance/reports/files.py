@@ -53,8 +53,10 @@ def write_reports(report: Report, folder: Path) -> tuple[Unwritten, ...]:
 
 
 def script_name(finding: Finding) -> str:
-    """The file that holds the script which repeats a finding."""
-    return f"repeat-{finding.requirement}-{finding.fingerprint}.js"
+    """The file that holds the script which repeats a finding: CommonJS by its name, whatever the
+    package around it is.
+    """
+    return f"repeat-{finding.requirement}-{finding.fingerprint}.cjs"
 
 
 def _contents(report: Report) -> Iterator[tuple[str, Writer]]:

@@ -17,7 +17,7 @@ def cleared(folder: Path) -> Path:
     for name in (*LOGS, *FILES):
         check_writable(folder / name)
         (folder / name).unlink(missing_ok=True)
-    for script in folder.glob("repeat-*.js"):
+    for script in folder.glob("repeat-*.*js"):  # .js in earlier versions
         script.unlink()
     return folder
 

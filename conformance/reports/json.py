@@ -20,6 +20,8 @@ def as_json(report: Report) -> dict[str, Any]:
     return {
         "contract": report.contract,
         "target": report.target,
+        "backend": report.backend,
+        "target_file": report.target_file,
         "profile": report.profile,
         "seed": report.seed,
         "strict": report.strict,

@@ -66,7 +66,8 @@ def _head(report: Report) -> list[str]:
     verdict = report.verdict
     blocks = [
         f"## {_VERDICTS[verdict]} {verdict.value.capitalize()}",
-        f"**{report.in_words}.** {_code(report.target)} · contract {_plain(report.contract)} · "
+        f"**{report.in_words}.** {_code(report.target)}{_origin(report)} · "
+        f"contract {_plain(report.contract)} · "
         f"profile {report.profile}{', strict' if report.strict else ''} · seed {report.seed} · "
         f"{report.duration_s:.1f} s",
     ]
@@ -75,6 +76,10 @@ def _head(report: Report) -> list[str]:
     if report.fuzzing_in_words is not None:
         blocks.append(f"{report.fuzzing_in_words}.")
     return blocks
+
+
+def _origin(report: Report) -> str:
+    return f", {_plain(report.backend)}" if report.backend else ""
 
 
 def _findings(report: Report) -> Iterator[str]:

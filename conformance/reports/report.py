@@ -49,6 +49,10 @@ class Report:
     duration_s: float
     outcomes: tuple[Outcome, ...]
     undocumented_events: tuple[str, ...]
+    backend: str | None = None
+    """How it came to run: started by the suite, or running already; None where no run began."""
+    target_file: str | None = None
+    """The target file; None where there is none."""
     fuzzed: int = 0
     """How many generated requests and payloads were sent."""
     fuzzed_all: bool = True

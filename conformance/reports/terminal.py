@@ -92,6 +92,15 @@ class LiveProgress:
         """Takes a note of the journal."""
         show = self._progress.update
         match note["kind"]:
+            case "run-started":
+                line = Text("Verifying ", style="dim")
+                line.append(printable(note["target"]), style="default")
+                file = note["target_file"] or "no target file"
+                line.append(
+                    printable(f", {note['backend']} · {file} · profile {note['profile']}"),
+                    style="dim",
+                )
+                self._progress.console.print(line, soft_wrap=True)
             case "scenarios-collected":
                 show(self._task, total=note["total"], completed=0, phase="scenarios")
             case "scenario-started":
@@ -134,7 +143,7 @@ def print_report(report: Report, console: Console, folder: str) -> None:
         console.print(Text(f"Undocumented events (allowed): {events}", style="dim"))
     console.print(
         Text(
-            f"{printable(report.target)} · contract {report.contract} · profile {report.profile} · "
+            f"{_backend(report)} · contract {report.contract} · profile {report.profile} · "
             f"seed {report.seed} · {report.duration_s:.1f} s · reports in {printable(folder)}",
             style="dim",
         )
@@ -145,6 +154,10 @@ def print_report(report: Report, console: Console, folder: str) -> None:
         console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
     line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
     console.print(line.append(f"  {report.in_words}", style="default"), soft_wrap=True)
+
+
+def _backend(report: Report) -> str:
+    return printable(f"{report.target}, {report.backend}" if report.backend else report.target)
 
 
 def _section(

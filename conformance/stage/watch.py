@@ -37,6 +37,8 @@ class Backend:
         self._process = process
         self.gone: str | None = None
         """Why nothing more can be asked of it; None while it answers."""
+        self.origin = ""
+        """How it came to run: started by the suite, or running already; empty before `begin`."""
         self.deaths = 0
         """How many times it stopped answering."""
         self._lock = threading.RLock()
@@ -66,6 +68,7 @@ class Backend:
                 f"{world.target.url} answers 401 to the tokens of the first three users; check "
                 "[auth] (secret, algorithm, claims) and that these users exist"
             )
+        self.origin = self._origin()
         self._refuse_throttling(first)
         times: list[float] = []
         # Three slow answers are enough to know that there will be no run.
@@ -81,6 +84,13 @@ class Backend:
                 f"less than {SLOWEST:.0f} s, or its run would take hours"
             )
         return pace
+
+    def _origin(self) -> str:
+        if self._process is None:
+            return "already running"
+        if self._process.lives:
+            return f"started by {self._process.shown}"
+        return f"already running, so {self._process.shown} was not used"
 
     def _refuse_throttling(self, answer: Exchange) -> None:
         """Raises Unusable for an answer 429, which was waited for as long as the suite does."""

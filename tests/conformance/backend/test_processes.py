@@ -77,12 +77,12 @@ def failure(process: BackendProcess, within: float = 20) -> str:
 
 def test_a_process_that_ends_says_its_last_word(log):
     program = python("import sys", "print('starting')", "sys.exit('no database')")
-    said = failure(BackendProcess(program, log, shown="npm start"))
+    said = failure(BackendProcess(program, log, shown="`npm start`"))
     assert said == "`npm start` ended with status 1: no database"
 
 
 def test_a_process_that_ends_in_silence_is_said_to(log):
-    said = failure(BackendProcess(python("import os", "os._exit(3)"), log, shown="x"))
+    said = failure(BackendProcess(python("import os", "os._exit(3)"), log, shown="`x`"))
     assert said == "`x` ended with status 3: it printed nothing"
 
 
@@ -104,7 +104,7 @@ def test_a_process_that_never_answers_is_ended_after_its_time(tmp_path, log):
         "print('still migrating')",
         "time.sleep(60)",
     )
-    said = failure(BackendProcess(program, log, shown="x"), within=1)
+    said = failure(BackendProcess(program, log, shown="`x`"), within=1)
     assert said == "`x` did not answer within 1 s; the last it printed: still migrating"
     assert not running(pid_in(note))
 

@@ -384,6 +384,16 @@ def test_target_toml_is_found_where_a_url_is_given(tmp_path, target):
     assert json.loads((tmp_path / "out" / "report.json").read_text())["target"] == nothing_listens()
 
 
+@pytest.mark.parametrize("arguments", [(), ("--only", "ERR")])
+def test_target_toml_is_used_without_a_url_too(tmp_path, called, target, arguments):
+    # A green verdict on the reference server would pass for one on the backend.
+    target()
+    done = called("--report-dir", "out", *arguments)
+    assert done.returncode == 3
+    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    assert (report["target"], report["target_file"]) == (nothing_listens(), "target.toml")
+
+
 def test_reports_of_an_earlier_run_do_not_pass_for_this_ones(called, tmp_path, target):
     old = tmp_path / "out" / "report.json"
     old.parent.mkdir()

@@ -18,6 +18,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import curl_line, js, reproduction, socket_snippet
 from conformance.evidence.steps import Step
+from conformance.judging.findings import Finding
+from conformance.reports.files import script_name
 from conformance.wire.http import Exchange, HttpClient
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Received
@@ -258,10 +260,13 @@ def socket_server() -> Iterator[tuple[str, list[tuple[object, ...]]]]:
 
 
 def run_node(script: str, folder: Path) -> str:
-    (folder / "repeat.js").write_text(script)
+    # Under the name the report gives it, in a package of ES modules as many backends are.
+    name = script_name(Finding("MSG-01", "must", "it breaks", "", ""))
+    (folder / name).write_text(script)
+    (folder / "package.json").write_text('{"type": "module"}')
     (folder / "node_modules").symlink_to(MODULES)
     done = subprocess.run(
-        ["node", "repeat.js"], cwd=folder, check=True, timeout=60, text=True, capture_output=True,
+        ["node", name], cwd=folder, check=True, timeout=60, text=True, capture_output=True,
         env={"PATH": os.environ["PATH"], "TOKEN_ASHA": TOKEN, "BROKEN_TOKEN": BROKEN},
     )  # fmt: skip
     assert done.stderr == ""

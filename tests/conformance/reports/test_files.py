@@ -37,7 +37,7 @@ def test_whatever_a_backend_sent_all_files_can_be_read_again(tmp_path_factory, g
 def test_a_script_that_repeats_a_finding_is_a_file(tmp_path):
     of = finding(reproduce=(SCRIPT,))
     write_reports(report(outcome("SEND-09", Status.FAILED, of)), tmp_path)
-    assert (tmp_path / f"repeat-SEND-09-{of.fingerprint}.js").read_text() == SCRIPT + "\n"
+    assert (tmp_path / f"repeat-SEND-09-{of.fingerprint}.cjs").read_text() == SCRIPT + "\n"
 
 
 @pytest.mark.parametrize("broken", FILES)

@@ -257,3 +257,21 @@ def test_fuzzing_that_had_no_time_for_all_is_told_quietly_and_with_what_to_do():
     assert f"{told}\n" in thorough
     assert told not in printed(report(given, fuzzed=229))
     assert told not in printed(report(given, fuzzed=2, fuzzed_all=False, stopped="it died"))
+
+
+def test_a_run_begins_with_what_it_verifies_and_how_that_came_to_run():
+    out = io.StringIO()
+    console = Console(file=out, width=40, highlight=False)
+    note = {"kind": "run-started", "target": "http://localhost:5000", "profile": "quick"}
+    with LiveProgress(console) as progress:
+        progress(note | {"backend": "started by `npm start`", "target_file": "target.toml"})
+        progress(note | {"backend": "already running\x1b", "target_file": None})
+    assert out.getvalue().splitlines() == [
+        "Verifying http://localhost:5000, started by `npm start` · target.toml · profile quick",
+        "Verifying http://localhost:5000, already running\\x1b · no target file · profile quick",
+    ]
+
+
+def test_how_the_backend_came_to_run_is_told_at_the_end_too():
+    given = report(outcome("SEND-09", Status.PASSED), backend="started by `npm start`")
+    assert "http://localhost:5000, started by `npm start` · contract" in printed(given)
