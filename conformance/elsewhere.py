@@ -25,6 +25,7 @@ from conformance.fuzzing import Tally, fuzz_events
 from conformance.judging.findings import Ledger, Outcome
 from conformance.profiles import Profile
 from conformance.scenarios import FOLDER
+from conformance.stage.autopsy import Cause
 from conformance.stage.collecting import Scenario, collected
 from conformance.stage.performing import LocalTroupe, Performance
 from conformance.stage.world import World
@@ -62,6 +63,8 @@ class Perform:
     """Play this scenario."""
 
     scenario: str
+    avoided: frozenset[str]
+    """What the backend dies of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +81,8 @@ class FuzzEvents:
 
     profile: Profile
     seconds: float
+    avoided: frozenset[str]
+    """What the backend dies of."""
 
 
 # What a troupe says to the run, until the job is done
@@ -145,7 +150,7 @@ class DistantTroupe:
 
     def perform(self, scenario: Scenario) -> "DistantPerformance":
         """Has a scenario played. Raises Lost."""
-        done = self._have_done(Perform(scenario.name))
+        done = self._have_done(Perform(scenario.name, frozenset(self.world.avoided)))
         self._take(done)
         reason, error = done.result
         return DistantPerformance(self, reason, error)
@@ -158,7 +163,7 @@ class DistantTroupe:
         self, profile: Profile, lives: Callable[[], bool], seconds: float
     ) -> tuple[Tally, tuple[Outcome, ...]]:
         """Has the events fuzzed; returns what came of it, which is not entered. Raises Lost."""
-        done = self._have_done(FuzzEvents(profile, seconds), lives)
+        done = self._have_done(FuzzEvents(profile, seconds, frozenset(self.world.avoided)), lives)
         self._learn(done)
         return done.result, done.outcomes
 
@@ -209,8 +214,8 @@ class DistantPerformance:
     reason: str | None
     error: str | None
 
-    def conclude(self, *, survived: bool, certain: bool = True) -> None:
-        """See `Performance`."""
+    def conclude(self, *, survived: bool, certain: bool = True, cause: Cause | None = None) -> None:
+        """See `Performance`; who plays elsewhere does not play alone, so no cause is known."""
         self.troupe.conclude(survived=survived, certain=certain)
 
 
@@ -303,12 +308,14 @@ class _Guests:
 
     def _result(self, job: Any) -> Any:
         match job:
-            case Perform(scenario):
+            case Perform(scenario, avoided):
+                self._world.avoided.update(avoided)
                 self._played = LocalTroupe(self._world).perform(self._scenarios[scenario])
                 return self._played.reason, self._played.error
             case Conclude(survived, certain) if self._played is not None:
                 return self._played.conclude(survived=survived, certain=certain)
-            case FuzzEvents(profile, seconds):
+            case FuzzEvents(profile, seconds, avoided):
+                self._world.avoided.update(avoided)
                 return fuzz_events(self._world, profile, self._lives, seconds)
         raise ValueError(f"{job} is nothing a troupe can do")
 

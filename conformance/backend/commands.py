@@ -64,7 +64,7 @@ def run(command: Sequence[str] | str, timeout: float, folder: Path | None = None
         printed, complaints = _lines(out), _lines(err)
     if process.returncode:
         last = (complaints or printed or ("it printed nothing",))[-1]
-        raise CommandError(f"{_ended(process.returncode)}: {last}")
+        raise CommandError(f"{how_ended(process.returncode)}: {last}")
     return Output(printed)
 
 
@@ -86,7 +86,8 @@ def _lines(file: BinaryIO) -> tuple[str, ...]:
     return tuple(line.strip() for line in text.splitlines() if line.strip())
 
 
-def _ended(status: int) -> str:
+def how_ended(status: int) -> str:
+    """What became of a process, from its status as `subprocess` has it."""
     if status < 0:
         return f"was ended by {signal.Signals(-status).name}"
     return f"ended with status {status}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Self
 
 from conformance.backend import commands
-from conformance.backend.commands import CommandError
+from conformance.backend.commands import CommandError, how_ended
 from conformance.backend.target import Target, TargetError
 
 START_TIMEOUT = 60.0
@@ -26,7 +26,9 @@ RESET_TIMEOUT = 120.0
 END_TIMEOUT = 5.0
 """Seconds a process may take to end after SIGTERM, before it is killed."""
 LONGEST_TAIL = 10_000
-"""Bytes at the end of a log that are searched for its last line."""
+"""Bytes at the end of a log that are searched for its last lines."""
+LAST_WORDS = 12
+"""Lines that are shown of what a process printed last."""
 PLAYERS = Path(__file__).with_name("players.yaml")
 """Who the reference server knows when the suite verifies it."""
 CHECK_EVERY = 0.05
@@ -78,6 +80,7 @@ class BackendProcess:
         self.lives = 0
         """How many times it was started."""
         self._over = False
+        self._born = 0
         self._lock = threading.RLock()
 
     def start(self, ready: Callable[[], bool], within: float = START_TIMEOUT) -> None:
@@ -98,9 +101,7 @@ class BackendProcess:
                 if process is None:
                     raise ProcessError(f"{self.shown} was ended, since the run is over.")
                 if status := process.poll():
-                    raise ProcessError(
-                        f"{self.shown} ended with status {status}: {self.last_line()}"
-                    )
+                    raise ProcessError(f"{self.shown} {how_ended(status)}: {self.last_line()}")
                 if time.monotonic() > deadline:
                     raise ProcessError(
                         f"{self.shown} did not answer within {within:.0f} s; the last it "
@@ -122,6 +123,7 @@ class BackendProcess:
                     if self.lives:
                         output.write(f"\n{NEW_LIFE}\n".encode())
                         output.flush()
+                    self._born = output.tell()
                     self._process = subprocess.Popen(  # noqa: S603  the user's own command
                         self.command,
                         cwd=self._folder,
@@ -139,6 +141,15 @@ class BackendProcess:
     def ended(self) -> int | None:
         """The status with which the process ended by itself; None while it runs."""
         return self._process.poll() if self._process is not None else None
+
+    @property
+    def last_words(self) -> str | None:
+        """How the process ended by itself and the last lines it printed; None while it runs."""
+        if (status := self.ended) is None:
+            return None
+        lines = self._tail()[-LAST_WORDS:]
+        said = "".join(f"\n  {line}" for line in lines) or " nothing"
+        return f"{self.shown} {how_ended(status)}; the last it printed:{said}"
 
     def end(self) -> None:
         """Stops for good: whoever wants to start it again, in another thread, is refused."""
@@ -158,12 +169,16 @@ class BackendProcess:
 
     def last_line(self) -> str:
         """The last line the process printed."""
+        lines = self._tail()
+        return lines[-1].strip() if lines else "it printed nothing"
+
+    def _tail(self) -> list[str]:
+        """The last lines that were printed in this life of the process, empty ones aside."""
         with suppress(OSError), self.log.open("rb") as log:
-            log.seek(max(0, log.seek(0, os.SEEK_END) - LONGEST_TAIL))
-            lines = log.read().decode("utf-8", "replace").strip().splitlines()
-            if lines:
-                return lines[-1].strip()
-        return "it printed nothing"
+            log.seek(max(self._born, log.seek(0, os.SEEK_END) - LONGEST_TAIL))
+            lines = log.read(LONGEST_TAIL).decode("utf-8", "replace").splitlines()
+            return [line.rstrip() for line in lines if line.strip()]
+        return []
 
     def __enter__(self) -> Self:
         return self

@@ -7,6 +7,7 @@ event that follows on the same connection: once it has arrived, what came before
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from conformance.evidence.steps import Step
@@ -25,6 +26,7 @@ from conformance.judging.causes import of_refusal
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import attachment
 from conformance.stage.actor import Actor
+from conformance.stage.obstacles import Avoided
 from conformance.wire.sockets import NotConnected, Throttled
 from contract import Event
 
@@ -92,16 +94,22 @@ class EventFuzzing:
                 tally.complete = False
                 return tally
             # Twice: some backends pass a notice on only when it says something new.
-            self._fenced_singly = self._world.pace.p95 <= QUICK and all(
-                self._party.notice(self._listeners[0], NOTICE_FENCE) for _ in range(2)
-            )
+            self._fenced_singly = self._world.pace.p95 <= QUICK and self._notices_arrive()
             for event, share in budget.shared(events):
-                self._fuzz(event, plan, share, tally)
-        except (NotConnected, Throttled, BackendGone):
+                try:
+                    self._fuzz(event, plan, share, tally)
+                except Avoided:
+                    tally.complete = False
+        except (NotConnected, Throttled, BackendGone, Avoided):
             tally.complete = False
         finally:
             self._party.close()
         return tally
+
+    def _notices_arrive(self) -> bool:
+        with suppress(Avoided):
+            return all(self._party.notice(self._listeners[0], NOTICE_FENCE) for _ in range(2))
+        return False
 
     def _fuzz(self, event: Event, plan: Plan, budget: Budget, tally: Tally) -> None:
         generation = budget.at_most(budget.left / 2)

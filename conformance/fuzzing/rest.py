@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import dataclass, replace
 
 from conformance.evidence.steps import Step
@@ -16,6 +17,7 @@ from conformance.fuzzing.stimulus import ABSENT, Stimulus, spelt
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shows_success
 from conformance.stage.actor import Actor
+from conformance.stage.obstacles import Avoided
 from conformance.wire.http import Exchange
 from contract import Operation
 
@@ -91,7 +93,10 @@ class RestFuzzing:
         )
         try:
             for operation, share in budget.shared(operations):
-                self._fuzz(operation, plan, share, tally)
+                try:
+                    self._fuzz(operation, plan, share, tally)
+                except Avoided:
+                    tally.complete = False
         except BackendGone:
             tally.complete = False
         finally:
@@ -239,5 +244,6 @@ class RestFuzzing:
     def _take_back(self) -> None:
         """Undoes what the fuzzing has set for the conversations."""
         if METADATA in self._contract.operations:
-            for user in self._people.others:
-                self._actor.set(user.id, dict(NEUTRAL))
+            with suppress(Avoided):
+                for user in self._people.others:
+                    self._actor.set(user.id, dict(NEUTRAL))

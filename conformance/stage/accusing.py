@@ -10,15 +10,12 @@ from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import described, short
 from conformance.stage.casting import Casting
+from conformance.stage.obstacles import Blocked as Blocked
 from conformance.stage.world import World
 from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received
 from contract import Level
-
-
-class Blocked(Exception):
-    """The scenario cannot go on: what it builds on does not work. `str` says what."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +26,8 @@ class Accusation:
     evidence: Sequence[Step]
     fatal: bool = False
     """Whether it says that the backend, or a part of it, is dead."""
+    stimuli: Sequence[Step] = ()
+    """Of a fatal one, what the backend may have died of."""
 
 
 class Accusing(Casting):
@@ -109,15 +108,22 @@ class Accusing(Casting):
             raise Blocked(f"{summary} ({requirement})")
 
     def condemn(
-        self, requirement: str, summary: str, expected: Any = "", observed: Any = ""
+        self,
+        requirement: str,
+        summary: str,
+        expected: Any = "",
+        observed: Any = "",
+        *,
+        since: int = 0,
     ) -> NoReturn:
         """Says that the backend, or a part of it, did not survive what was sent, where surviving is
-        what the requirement asks for. Raises Blocked.
+        what the requirement asks for. It lived before the step of that number. Raises Blocked.
         """
         self.judged.add(requirement)
         judgement = Judgement(requirement, False, summary, shown(expected), shown(observed))
         evidence = leading_to(self.evidence)
-        self.accusations.append(Accusation(judgement, evidence, fatal=True))
+        stimuli = self.evidence[since:]
+        self.accusations.append(Accusation(judgement, evidence, fatal=True, stimuli=stimuli))
         raise Blocked(f"{summary} ({requirement})")
 
     def answered(

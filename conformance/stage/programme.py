@@ -92,7 +92,7 @@ class Programme:
             with self._lock:
                 self.stop = self.stop or (self._over() if lives else backend.gone)
             if alone or survived or not lives:
-                performance.conclude(survived=survived, certain=alone)
+                performance.conclude(survived=survived, certain=alone, cause=backend.cause)
             else:
                 self._again.append(scenario)
                 reason = "played again alone, since the backend died meanwhile"

@@ -143,6 +143,8 @@ class Stage(Accusing):
         """Sends an event; where it asks for an acknowledgement, what came is judged at the end of
         the scenario. Raises Closed.
         """
+        if connection.closed:  # Nothing is sent that a death could be laid to.
+            raise Closed(connection.close_reason)
         self.world.step(Step.of_emit(connection.actor or "", event, args))
         emission = connection.emit(event, *args, acknowledge=acknowledge)
         if acknowledge:

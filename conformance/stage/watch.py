@@ -9,6 +9,7 @@ from conformance.evidence.steps import Step
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shortened
 from conformance.stage.absence import NOT_YET, Problem, problem, refusal
+from conformance.stage.autopsy import Autopsy, Cause, kind_of
 from conformance.stage.world import World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
@@ -21,6 +22,10 @@ SLOWEST = 3.0
 """Seconds of median latency beyond which a run would take hours, so that it ends at its start."""
 LOOK_AGAIN = 0.1
 """Seconds between two attempts to reach a backend that does not answer."""
+MOST_NAMED = 8
+"""How many of the last stimuli are named where the one that killed it is not known."""
+MOST_DEATHS = 12
+"""Deaths after which the run ends: what is left would tell no more than that it dies."""
 GRACE = 5.0
 """Seconds a backend may be away before it counts as gone; a supervisor may start it again."""
 
@@ -41,6 +46,9 @@ class Backend:
         """How it came to run: started by the suite, or running already; empty before `begin`."""
         self.deaths = 0
         """How many times it stopped answering."""
+        self.cause: Cause | None = None
+        """What it died of last; None where that is not known."""
+        self._causes: list[Cause] = []
         self._lock = threading.RLock()
         self._unexplained: tuple[Judgement, list[Step]] | None = None
 
@@ -77,6 +85,7 @@ class Backend:
             self._refuse_throttling(answer)
             times.append(answer.elapsed)
         world.lookout.take()  # before it was up
+        world.last_steps.begin()
         pace = Pace.measured(times, patience=patience)
         if pace.median > SLOWEST:
             raise Unusable(
@@ -129,29 +138,64 @@ class Backend:
             steps = list(away.before)
         deadline = time.monotonic() + GRACE
         was_away = away is not None or (problem is not None and problem.is_absence)
-        while problem is not None and time.monotonic() < deadline:
+        # A supervisor that has ended itself starts nothing again.
+        while problem is not None and time.monotonic() < deadline and not self._ended:
             threading.Event().wait(LOOK_AGAIN)
             problem = self._problem()
         self._world.lookout.take()  # which is the same death
         if problem is None and not was_away:
             return True
         self.deaths += 1
+        self._world.last_steps.begin()
         self._world.forget_ids()
-        judgement = Judgement(
-            "ALL-05",
-            False,
-            "The backend stops answering during the run",
-            "a process that survives whatever is sent",
-            f"{problem.words if problem else 'it was away for a moment'}; sent just before, "
-            "the last one last: " + " | ".join(step.line() for step in steps),
-        )
-        lives = problem is None or self._revived(problem.words)
+        self.cause = None
+        how = problem.words if problem else "it was away for a moment"
+        last_words = self._process.last_words if self._process is not None else None
+        lives = problem is None or self._revived(how)
+        if lives and certain and problem is not None:
+            lives = self._find_cause(steps)
+        if lives and self.deaths >= MOST_DEATHS:
+            lives, self.gone = False, f"the backend died {self.deaths} times in this run"
+        judgement, steps = _death(self.cause, how, last_words, steps)
         if certain or not lives:
             self._unexplained = None
             self._world.enter(judgement, steps)
         elif self._unexplained is None:
             self._unexplained = judgement, steps
         return lives
+
+    @property
+    def _ended(self) -> bool:
+        """Whether the process that was started failed. One that ended well may have put the backend
+        into the background.
+        """
+        return self._process is not None and bool(self._process.ended)
+
+    def _find_cause(self, steps: list[Step]) -> bool:
+        """Finds out what the backend has died of, for which it dies twice more; whether it lives
+        again.
+        """
+        kinds = {kind_of(step) for step in steps}
+        self.cause = next((each for each in self._causes if each.kind in kinds), None)
+        if self.cause is not None:
+            return True
+        autopsy = Autopsy(self._world, self._dies_again)
+        self.cause = autopsy.cause(steps)
+        if self.cause is not None:
+            self._causes.append(self.cause)
+            if self.cause.plain is not None:
+                self._world.avoided.add(self.cause.plain)
+        return self.gone is None
+
+    def _dies_again(self) -> bool:
+        """Whether the backend is dead by now; it is started again then."""
+        if self.gone is not None:
+            return False
+        problem, away = self._problem(), self._world.lookout.take()
+        if problem is not None:
+            self._revived("it died of the same once more")
+            self._world.lookout.take()  # which is the same death
+        return problem is not None or away is not None
 
     def _revived(self, problem: str) -> bool:
         if self._process is None:
@@ -165,6 +209,7 @@ class Backend:
         except ProcessError as error:
             self.gone = f"the backend no longer answers, and {error}"
             return False
+        self._world.last_steps.begin()
         self._world.journal.note("backend-restarted")
         return True
 
@@ -192,6 +237,25 @@ class Backend:
     def _ask(self, index: int = 0) -> Exchange:
         actors = self._world.actors
         return actors[index].read(actors[(index + 1) % len(actors)])
+
+
+def _death(
+    cause: Cause | None, how: str, last_words: str | None, steps: list[Step]
+) -> tuple[Judgement, list[Step]]:
+    """The judgement on a death, and the steps that repeat it."""
+    summary = "The backend stops answering during the run"
+    observed = how
+    if cause is not None:
+        summary, steps = cause.summary, list(cause.steps)
+        observed += "; it does so again when nothing but this is done: "
+    else:
+        steps = steps[-MOST_NAMED:]
+        observed += "; sent just before, the last one last: "
+    observed += " | ".join(step.line() for step in steps)
+    if last_words is not None:
+        observed += f"\n{last_words}"
+    expected = "a process that survives whatever is sent"
+    return Judgement("ALL-05", False, summary, expected, observed), steps
 
 
 def spent(seconds: float) -> Callable[[], bool]:

@@ -32,15 +32,14 @@ from conformance.judging.monitors import (
 from conformance.profiles import PROFILES, Profile
 from conformance.stage.absence import NOT_YET, Lookout, problem
 from conformance.stage.actor import Actor
-from conformance.wire.connections import NOBODY_LISTENS
+from conformance.stage.naming import named_in, operation_named
+from conformance.stage.obstacles import Avoided
+from conformance.stage.trail import Trail
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import ABSENT, Exchange, HttpClient
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Connection, Received
 from contract import Contract
-
-LAST_STEPS = 8
-"""How many of the last stimuli are named when the backend dies."""
 
 TO_NOBODY = f"/api/messages/{'e':0<24}"
 """What is read only to see how long it takes: the history with a user who does not exist."""
@@ -76,9 +75,10 @@ class World:
         self.everyone = target.users
         """The users of the whole target, whoever plays in this world."""
         self.undocumented_events: set[str] = set()
-        self.last_steps: deque[Step] = deque(maxlen=LAST_STEPS)
+        self.avoided: set[str] = set()
+        """What `named_in` calls the things that the backend dies of even in their plainest form."""
+        self.last_steps = Trail()
         self._heard: deque[Step] = deque(maxlen=LAST_HEARD)
-        self._reachable = True
         self.blocked: set[frozenset[str]] = set()
         """Ids of two users between whom stands a block that cannot be taken back: nothing is judged
         between them (D10).
@@ -156,6 +156,7 @@ class World:
         )
         part.everyone = self.everyone
         part.undocumented_events = self.undocumented_events
+        part.avoided = self.avoided
         part.last_steps = self.last_steps
         part._statuses, part._lock = self._statuses, self._lock
         part._identities = self._identities
@@ -231,8 +232,19 @@ class World:
             heard = tuple(self._heard)
         return trace(evidence, heard, self.pace.delivery + self.pace.settle, self.redactor.text)
 
+    def _avoid(self, named: frozenset[str]) -> None:
+        if deadly := sorted(named & self.avoided):
+            raise Avoided(
+                f"the backend dies of a plain {deadly[0]} (ALL-05), so none is sent any more"
+            )
+
     def step(self, step: Step) -> None:
-        """Notes something that was done to the backend, for reproducers and crash reports."""
+        """Notes something that is done to the backend now, for reproducers and crash reports.
+
+        Raises Avoided where the backend would die of it.
+        """
+        if step.kind not in ("exchange", "received"):
+            self._avoid(named_in(self.contract, step))
         if step.at is None:
             step = replace(step, at=time.time())
         self.remember(step)
@@ -245,13 +257,8 @@ class World:
             listener(step)
 
     def remember(self, step: Step) -> None:
-        """Keeps a step among the last ones, which are named when the backend dies."""
-        with self._lock:
-            if step.exchange is not None:
-                self._reachable = step.exchange.error != NOBODY_LISTENS and not self.lookout.saw
-            if self._reachable:
-                # What comes after a death must not crowd out what came before it.
-                self.last_steps.append(step)
+        """Keeps a step among the last ones, which are suspected when the backend dies."""
+        self.last_steps.add(step, dead=self.lookout.saw)
 
     def call(
         self,
@@ -264,8 +271,12 @@ class World:
         body: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> Exchange:
-        """Sends a request to an operation of the contract; `path` fills its parameters."""
+        """Sends a request to an operation of the contract; `path` fills its parameters.
+
+        Raises Avoided where the backend would die of it.
+        """
         known = self.contract.operations[operation]
+        self._avoid(frozenset({operation_named(known)}))
         target = known.path
         for name, value in (path or {}).items():
             target = target.replace(f"{{{name}}}", urllib.parse.quote(value, safe=""))

@@ -6,6 +6,7 @@ from typing import Any, NoReturn
 from conformance.evidence.steps import Step
 from conformance.judging import messages
 from conformance.scenarios.props.payloads import Payload, Volley
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
 from conformance.stage.stage import LOOK_AGAIN, Stage
 from conformance.wire.deadlines import Deadline
@@ -30,6 +31,10 @@ class Lifeline:
         self.witness, first = stage.connect(witness, sender)
         self.sockets = [first]
         """The sender's sockets so far; the last one is in use."""
+        self._lived = 0
+        if not self._carries():
+            # Whatever comes next is not to blame for it.
+            raise Blocked("a message does not arrive even before anything odd is sent")
 
     @property
     def socket(self) -> Connection:
@@ -68,8 +73,7 @@ class Lifeline:
         for _ in range(ATTEMPTS):
             self._witness_is_there(after)
             same = not self.revive(after) and same
-            body = {"recipientId": self.recipient.id, "text": self._stage.text("still there")}
-            if self.reaches("sendMessage", Payload("", (body,)), "receiveMessage", says(body)):
+            if self._carries():
                 self._stage.check(self._requirement, True, "")
                 return same
             self._witness_is_there(after)
@@ -77,6 +81,13 @@ class Lifeline:
             if lost > 1:  # Once may be a new connection whose handlers came late (D18).
                 self._condemn(f"After {after} an open connection is no longer served")
         return self._condemn(f"After {after} its sender is disconnected again and again")
+
+    def _carries(self) -> bool:
+        body = {"recipientId": self.recipient.id, "text": self._stage.text("still there")}
+        arrives = self.reaches("sendMessage", Payload("", (body,)), "receiveMessage", says(body))
+        if arrives:
+            self._lived = len(self._stage.evidence)
+        return arrives
 
     def reaches(
         self, event: str, payload: Payload, heard: str, where: Callable[[tuple[Any, ...]], bool]
@@ -120,6 +131,7 @@ class Lifeline:
             summary,
             "everyone is served: the sender, who may have to reconnect, and all others",
             str(observed),
+            since=self._lived,
         )
 
 

@@ -8,8 +8,10 @@ from conformance.backend.target import Target
 from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
+from conformance.evidence.steps import Step
 from conformance.judging.findings import Ledger, Outcome, Status
 from conformance.scenarios import FOLDER
+from conformance.stage.autopsy import Cause, kind_of
 from conformance.stage.collecting import collected
 from conformance.stage.performing import DIED, LocalTroupe
 from conformance.stage.programme import Programme
@@ -60,6 +62,7 @@ class Immortal:
 
     deaths = 0
     gone = None
+    cause = None
 
     def lives(self, *, certain=True):
         return True
@@ -179,6 +182,16 @@ def test_there_is_no_way_to_leave_a_scenario_in_silence(run, leave):
             {leave}
             """)
     assert outcomes["SEND-09"].status is Status.ERROR
+
+
+def test_a_backend_that_nobody_can_reach_is_no_error_of_the_suite(run):
+    outcomes = run("""
+        @requirement("SEND-09")
+        def test_something(stage: Stage) -> None:
+            stage.cast(2)[0].connect()
+    """)
+    assert outcomes["SEND-09"].status is Status.UNTESTABLE
+    assert "cannot be reached: the connection was refused" in outcomes["SEND-09"].reason
 
 
 def test_a_scenario_that_forgets_a_requirement_is_an_error_of_the_suite(run):
@@ -311,6 +324,42 @@ BOTH_AT_ONCE = """
         meet()
         stage.condemn("SEND-10", "it dies")
     """
+
+
+def test_a_backend_that_dies_of_what_is_plain_did_not_die_of_what_was_tried(run):
+    backend = Mortal(1)
+    backend.cause = Cause("it dies of a plain event sendMessage", (), "event sendMessage", ())
+    outcomes = run(
+        """
+        @requirement("SEND-09", "SEND-10")
+        def test_a(stage: Stage) -> None:
+            stage.condemn("SEND-09", "after something odd nobody is served")
+        """,
+        backend,
+    )
+    for id in ("SEND-09", "SEND-10"):
+        assert (outcomes[id].status, outcomes[id].findings) == (Status.UNTESTABLE, ())
+        assert DIED in outcomes[id].reason
+
+
+@pytest.mark.parametrize(("event", "accused"), [("typing", True), ("sendMessage", False)])
+def test_a_backend_is_accused_of_what_it_died_of_and_of_nothing_else(run, event, accused):
+    backend, step = Mortal(1), Step.of_emit("Asha", event, (None,))
+    backend.cause = Cause("it dies of one kind", (step,), None, kind_of(step))
+    outcomes = run(
+        """
+        from conformance.evidence.steps import Step
+
+        @requirement("SEND-09")
+        def test_a(stage: Stage) -> None:
+            stage.world.step(Step.of_emit("Asha", "sendMessage", (None,)))  # which it survived
+            since = len(stage.evidence)
+            stage.world.step(Step.of_emit("Asha", "typing", (None,)))
+            stage.condemn("SEND-09", "after typing nobody is served", since=since)
+        """,
+        backend,
+    )
+    assert bool(outcomes["SEND-09"].findings) is accused
 
 
 def test_what_was_played_at_once_when_the_backend_died_is_played_again_alone(run, world):
