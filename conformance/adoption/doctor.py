@@ -16,6 +16,10 @@ CLOCK_DRIFT = 30.0
 """Seconds by which a clock may differ before tokens and times become doubtful (D7 allows 60)."""
 MOST_FRIENDSHIPS = 6
 """Pairs of friends that are tried; the others are as right or wrong as these."""
+MOST_TOGETHER = 20
+"""Users who come one after the other, to see whether strangers are told of each other."""
+MOST_NAMED = 6
+"""Pairs of strangers that are named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +127,15 @@ def _friends(world: World) -> Iterator[Diagnosis]:
                 "backend?",
             )
             return
+    if told := _told_strangers(world):
+        yield Diagnosis("strangers", False, _about_strangers(told))
+        return
     if len(pairs) == len(target.pairs()):
         yield Diagnosis("friends", False, "all users are friends; one pair that is not is needed")
     elif not pairs:
         yield Diagnosis("friends", False, "no users are friends; one pair that is is needed")
     else:
-        yield Diagnosis("friends", True, "hear each other come")
+        yield Diagnosis("friends", True, "hear each other come, and strangers do not")
 
 
 def _hears(comer: Actor, listener: Actor) -> bool:
@@ -153,6 +160,47 @@ def _hears(comer: Actor, listener: Actor) -> bool:
     finally:
         for connection in opened:
             connection.close()
+
+
+def _told_strangers(world: World) -> list[tuple[Actor, Actor]]:
+    """Who is told of whom though the target file does not call them friends: all come one after
+    the other, so that each pair of them meets once.
+    """
+    actors = {actor.id: actor for actor in world.actors[:MOST_TOGETHER]}
+    opened: dict[str, Connection] = {}
+    try:
+        for actor in actors.values():
+            opened[actor.id] = actor.connect()
+            opened[actor.id].rest(world.pace.breath)
+        opened[actor.id].rest(world.pace.settle)
+        return [
+            (listener, other)
+            for listener in actors.values()
+            for other in actors.values()
+            if other is not listener
+            and not world.target.are_friends(listener.user, other.user)
+            and any(
+                bool(heard.args) and _is_online(heard.args[0], other.id)
+                for heard in opened[listener.id].received("userStatus")
+            )
+        ]
+    except (NotConnected, Throttled):
+        return []
+    finally:
+        for connection in opened.values():
+            connection.close()
+
+
+def _about_strangers(told: list[tuple[Actor, Actor]]) -> str:
+    listener, other = told[0]
+    pairs = {tuple(sorted((a.user.public_id, b.user.public_id))) for a, b in told}
+    named = ", ".join(f'["{one}", "{two}"]' for one, two in sorted(pairs)[:MOST_NAMED])
+    more = f" and {len(pairs) - MOST_NAMED} more" if len(pairs) > MOST_NAMED else ""
+    return (
+        f"{listener.name} hears that {other.name} is online, but the target file calls them no "
+        f"friends; if they are, add to [friends] pairs: {named}{more}; if not, the backend breaks "
+        "PRES-03"
+    )
 
 
 def _is_online(status: object, id: str) -> bool:

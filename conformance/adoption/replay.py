@@ -26,10 +26,10 @@ class Replayable:
     profile: str
 
 
-def find(report: Path, wanted: str) -> Replayable:
-    """The finding of a report whose fingerprint begins as given, or the only one of a requirement.
+def find(report: Path, wanted: str) -> tuple[Replayable, ...]:
+    """The finding of a report whose fingerprint begins as given, or all of a requirement.
 
-    Raises ReplayError when there is none, or more than one.
+    Raises ReplayError when there is none, or when a fingerprint is not told from others.
     """
     content = _read(report)
     matches = [
@@ -49,10 +49,12 @@ def find(report: Path, wanted: str) -> Replayable:
         raise ReplayError(
             f"{report} has no finding {wanted}; name a fingerprint, or a requirement that failed."
         )
-    if len(matches) > 1:
+    if len(matches) > 1 and matches[0].requirement != wanted.upper():
         prints = ", ".join(match.fingerprint for match in matches)
-        raise ReplayError(f"{wanted} fits {len(matches)} findings of {report}: {prints}.")
-    return matches[0]
+        raise ReplayError(
+            f"{wanted} fits {len(matches)} findings of {report}: {prints}; name one of them."
+        )
+    return tuple(matches)
 
 
 def _read(report: Path) -> dict[str, Any]:

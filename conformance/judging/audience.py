@@ -79,7 +79,8 @@ def judge_audience(
             yield _stray(
                 "PRES-03",
                 "Somebody who is no friend is told that a user comes or goes",
-                f"{listener} is told of {user}",
+                f"{listener} is told of {user}, and the target file calls them no friends "
+                "([friends] pairs)",
             )
 
 

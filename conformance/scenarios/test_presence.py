@@ -14,7 +14,7 @@ from conformance.scenarios.props.watching import (
     heard,
     watched,
 )
-from conformance.stage.accusing import Blocked
+from conformance.stage.accusing import Blocked, shown
 from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Stage
@@ -292,7 +292,17 @@ def test_strangers_are_not_told_who_comes_and_who_goes(stage: Stage) -> None:
         not strays,
         "Somebody who is no friend is told that a user comes or goes",
         "userStatus for friends and the user only",
-        strays[0] if strays else "",
+        stray_words(stage, stranger, strays[0]) if strays else "",
+    )
+
+
+def stray_words(stage: Stage, listener: Actor, stray: Received) -> str:
+    """Who was told of whom, and why that is wrong: the target file may be what is to be mended."""
+    id = user_id(member(stray.args[0], "userId"))
+    user = next(actor for actor in stage.world.actors if actor.id == id)
+    return (
+        f"{listener.name} is told of {user.name}, and the target file calls them no friends "
+        f"([friends] pairs): {shown(stray)}"
     )
 
 

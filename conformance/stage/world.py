@@ -355,12 +355,18 @@ class World:
             everyone=frozenset(user.id for user in self.everyone),
             friends=None if self.target.friends is None else self._friends,
         ):
-            self.enter(judgement, [step])
+            self.enter(replace(judgement, observed=self._by_name(judgement.observed)), [step])
         self._identify(message, [step])
         self._note_pair(message)
         id, rank = message_id(message), status_rank(message)
         if id is not None and rank is not None:
             self._sight(Sighting(id, rank, received.wall, received.wall, True), [step])
+
+    def _by_name(self, text: str) -> str:
+        """The text with the names of users in place of their ids."""
+        for user in self.everyone:
+            text = text.replace(user.id, user.name)
+        return text
 
     def observe_acknowledgements(
         self, event: str, answers: tuple[tuple[Any, ...], ...], step: Step

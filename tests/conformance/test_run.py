@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import shlex
 import signal
 import socket
@@ -483,3 +484,17 @@ def test_a_signal_while_several_troupes_play_leaves_no_backend_behind(run, refer
         time.sleep(0.05)
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(("127.0.0.1", port), timeout=5)
+
+
+@pytest.mark.slow
+def test_a_target_file_that_lacks_friends_is_named_in_the_finding(run, reference):
+    _, target = reference
+    users = target.users[:4]
+    known = {user.id for user in users}
+    pairs = sorted((pair for pair in target.friends if pair <= known), key=sorted)
+    mistaken = replace(target, users=users, friends=frozenset(pairs[:1]))
+    report = run(mistaken, only=frozenset({"PRES-03"}))
+    (finding,) = of(report, "PRES-03").findings
+    names = "|".join(user.name for user in users)
+    told = rf"({names}) is told of ({names}), and the target file calls them no friends"
+    assert re.match(told, finding.observed)

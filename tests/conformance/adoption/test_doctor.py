@@ -1,5 +1,6 @@
 """The doctor looks at real servers: the reference server, and target files that do not fit it."""
 
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -87,3 +88,18 @@ def test_friends_who_are_none_are_named(target: Target) -> None:
 def test_a_target_without_friends_is_told_to_add_some(target: Target) -> None:
     ((_, words),) = ill(replace(target, friends=None))
     assert "add [friends] pairs" in words
+
+
+def test_strangers_who_are_told_of_each_other_are_named(target: Target) -> None:
+    # Who names one pair only where there are more gets false findings of PRES-03 otherwise.
+    assert target.friends is not None
+    kept, *others = sorted(target.friends, key=sorted)
+    ((subject, words),) = ill(replace(target, friends=frozenset({kept})))
+    assert subject == "strangers"
+    public = {user.id: user.public_id for user in target.users}
+    named = {
+        frozenset(re.findall(r"R2C\d+", pair)) for pair in re.findall(r"\[[^]]+, [^]]+\]", words)
+    }
+    assert named <= {frozenset(map(public.__getitem__, pair)) for pair in others}
+    assert len(named) == min(len(others), 6)
+    assert re.search(r"(\w+) hears that (\S+).* is online", words)
