@@ -32,11 +32,16 @@ def run_command(arguments: Sequence[str]) -> int:
         help="look whether a target file fits its backend; each user sends one to themselves",
     )
     replay = commands.add_parser("replay", help="look whether a finding still occurs")
-    replay.add_argument("finding", metavar="FINDING", help="its fingerprint, or its requirement")
+    replay.add_argument(
+        "finding", metavar="FINDING", help="its fingerprint, or a requirement for all of that"
+    )
     replay.add_argument("--report", type=Path, metavar="FILE", default=REPORT, help="its report")
     token = commands.add_parser("token", help="print a token of a user of the target file")
-    token.add_argument("user", metavar="USER", help="name, userId or _id")
+    token.add_argument("user", nargs="?", metavar="USER", help="name, userId or _id")
     kinds = token.add_mutually_exclusive_group()
+    kinds.add_argument(
+        "--all", action="store_true", help="lines for sh that export one for each user"
+    )
     for name, what in (
         ("--expired", "one that ran out ten minutes ago"),
         ("--not-yet-valid", "one whose time comes in an hour"),
@@ -59,7 +64,8 @@ def _init(arguments: "argparse.Namespace") -> int:
         url = checked_url(arguments.url) if arguments.url is not None else None
     except TargetError as error:
         raise Wrong(str(error)) from None
-    text = target_file(look_around(Path(), url))
+    found = look_around(Path(), url)
+    text = target_file(found)
     try:
         with arguments.target.open("x", encoding="utf-8") as file:
             file.write(text)
@@ -69,9 +75,9 @@ def _init(arguments: "argparse.Namespace") -> int:
         ) from None
     except OSError as error:
         raise Wrong(f"{arguments.target} cannot be written: {error.strerror}.") from None
-    print(  # noqa: T201
-        f"{arguments.target} is written. Put your users in, then: r2c-verify doctor"
-    )
+    whose = f" with the users of {found.fixture}" if found.users else ""
+    todo = "Look at it" if found.users else "Put your users in"
+    print(f"{arguments.target} is written{whose}. {todo}, then: r2c-verify doctor")  # noqa: T201
     return WELL
 
 
@@ -134,7 +140,11 @@ def _token(arguments: "argparse.Namespace") -> int:
     from conformance.backend.target import TargetError
     from conformance.backend.tokens import NoToken, TokenMint
 
+    if (arguments.user is None) != arguments.all:
+        raise Wrong("token needs a USER, by name, userId or _id, or --all for all of them.")
     target = _target(arguments)
+    if arguments.all:
+        return _tokens(target)
     names = [user for user in target.users if arguments.user in (user.name, user.public_id)]
     names += [user for user in target.users if user.id == arguments.user.lower()]
     if not names:
@@ -158,6 +168,24 @@ def _token(arguments: "argparse.Namespace") -> int:
     return WELL
 
 
+def _tokens(target: "Target") -> int:
+    import shlex
+
+    from conformance.backend.target import TargetError
+    from conformance.backend.tokens import TokenMint
+    from conformance.evidence.redaction import Redactor, name_of_token
+
+    redactor, mint = Redactor(), TokenMint(target)
+    for user in target.users:
+        try:
+            token = mint.valid(user)
+        except TargetError as error:
+            raise Wrong(f"{error}.".replace("..", ".")) from None
+        variable = redactor.register(name_of_token(user.name), token).removeprefix("$")
+        print(f"export {variable}={shlex.quote(token)}")  # noqa: T201
+    return WELL
+
+
 def _replay(arguments: "argparse.Namespace") -> int:
     from conformance.adoption.replay import ReplayError, find
     from conformance.backend.target import TargetError
@@ -167,22 +195,23 @@ def _replay(arguments: "argparse.Namespace") -> int:
     from contract import load
 
     try:
-        finding = find(arguments.report, arguments.finding)
+        findings = find(arguments.report, arguments.finding)
     except ReplayError as error:
         raise Wrong(str(error)) from None
+    first = findings[0]
     reference = arguments.target is None and arguments.url is None and not TARGET.exists()
     target = None if reference else _target(arguments)
     if target is not None:
-        target = replace(target, off=target.off - {finding.requirement})
+        target = replace(target, off=target.off - {first.requirement})
     console = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(
             contract=load(),
             target=target,
-            profile=PROFILES[finding.profile],
+            profile=PROFILES[first.profile],
             folder=Path(folder),
-            seed=finding.seed,
-            only=frozenset({finding.requirement}),
+            seed=first.seed,
+            only=frozenset({first.requirement}),
         )
         try:
             with LiveProgress(console) as progress:
@@ -190,13 +219,18 @@ def _replay(arguments: "argparse.Namespace") -> int:
         except TargetError as error:
             raise Wrong(str(error)) from None
     found = {f.fingerprint for outcome in report.outcomes for f in outcome.findings}
-    name = f"{finding.requirement} {finding.summary} ({finding.fingerprint})"
-    if finding.fingerprint in found:
-        console.print(f"still occurs: {name}", soft_wrap=True)
+    unjudged = report.stopped is not None or not report.judged
+    for finding in findings:
+        name = f"{finding.requirement} {finding.summary} ({finding.fingerprint})"
+        if finding.fingerprint in found:
+            console.print(f"still occurs: {name}", soft_wrap=True, markup=False)
+        elif unjudged:
+            reason = report.stopped or report.outcomes[0].reason or ""
+            console.print(
+                f"could not be looked for: {name}: {reason}", soft_wrap=True, markup=False
+            )
+        else:
+            console.print(f"no longer occurs: {name}", soft_wrap=True, markup=False)
+    if found & {finding.fingerprint for finding in findings}:
         return OCCURS
-    if report.stopped is not None or not report.judged:
-        reason = report.stopped or report.outcomes[0].reason or ""
-        console.print(f"could not be looked for: {name}: {reason}", soft_wrap=True)
-        return NOT_WELL
-    console.print(f"no longer occurs: {name}", soft_wrap=True)
-    return WELL
+    return NOT_WELL if unjudged else WELL

@@ -3,7 +3,7 @@
 import shutil
 import sys
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from conformance.cli.checks import LEGEND, checks_of
 from conformance.cli.usage import Parser, Wrong
@@ -19,14 +19,20 @@ def run_command(arguments: Sequence[str]) -> int:
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("requirements", help="list what a backend has to keep")
     explain = commands.add_parser("explain", help="tell what one requirement means")
-    explain.add_argument("id", metavar="ID", type=str.upper)
+    explain.add_argument("id", metavar="ID", type=str.upper, help="such as SEND-09, or SEND")
     chosen = parser.parse_args(arguments)
     contract = load()
     if chosen.command == "requirements":
         print(listing(contract, _columns()))  # noqa: T201
         return 0
+    if chosen.id in GROUPS:
+        print(listing(contract, _columns(), (chosen.id,)))  # noqa: T201
+        return 0
     if chosen.id not in contract.requirements:
-        raise Wrong(f"{chosen.id!r} is no requirement; `r2c-verify requirements` lists them.")
+        raise Wrong(
+            f"{chosen.id!r} is neither a requirement nor a group; `r2c-verify requirements` lists "
+            "them."
+        )
     print(explanation(contract, contract.requirements[chosen.id]))  # noqa: T201
     return 0
 
@@ -36,13 +42,14 @@ def _columns() -> int | None:
     return shutil.get_terminal_size().columns if sys.stdout.isatty() else None
 
 
-def listing(contract: Contract, columns: int | None = None) -> str:
-    """All requirements by group, with the checks that stand behind them; a line each, or in so many
+def listing(contract: Contract, columns: int | None = None, groups: Iterable[str] = GROUPS) -> str:
+    """The requirements of these groups, with the checks that stand behind them; a line each, or in so many
     columns.
     """
     checks = checks_of(contract)
     lines: list[str] = []
-    for group, title in GROUPS.items():
+    for group in groups:
+        title = GROUPS[group]
         lines += [f"{group}  {title}"] if not lines else ["", f"{group}  {title}"]
         for requirement in contract.requirements.values():
             if requirement.group == group:

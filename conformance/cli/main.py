@@ -37,11 +37,12 @@ COMMANDS = {
 _EPILOG = """\
 further commands:
   r2c-verify requirements          list what a backend has to keep
-  r2c-verify explain ID            tell what one requirement means
+  r2c-verify explain ID            tell what a requirement means, or list a group such as SEND
   r2c-verify init [URL]            write a first target file
   r2c-verify doctor                look whether the target file fits its backend
   r2c-verify replay FINDING        look whether a finding of the last report still occurs
   r2c-verify token USER            print a token of a user of the target file
+  r2c-verify token --all           print lines for sh that export a token for each user
 
 exit status:
   0 conformant   1 not conformant, or a stale baseline   2 wrong usage or target file

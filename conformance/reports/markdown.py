@@ -63,9 +63,10 @@ def _size(blocks: Iterable[str]) -> int:
 
 
 def _head(report: Report) -> list[str]:
-    verdict = report.verdict
+    spoilt = report.verdict is Verdict.CONFORMANT and report.exit_status != 0
+    sign = _VERDICTS[Verdict.NON_CONFORMANT if spoilt else report.verdict]
     blocks = [
-        f"## {_VERDICTS[verdict]} {verdict.value.capitalize()}",
+        f"## {sign} {report.headline.capitalize()}",
         f"**{report.in_words}.** {_code(report.target)}{_origin(report)} · "
         f"contract {_plain(report.contract)} · "
         f"profile {report.profile}{', strict' if report.strict else ''} · seed {report.seed} · "
@@ -95,6 +96,9 @@ def _findings(report: Report) -> Iterator[str]:
     for title, pairs in sections:
         if pairs:
             yield f"### How to repeat: {title.lower()}"
+            if report.exporting is not None:
+                yield "The commands read tokens from the environment:"
+                yield _fenced(report.exporting, "sh")
             script = next((finding.script for _, finding in pairs if finding.script), None)
             if script is not None and not framed:
                 framed = True

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime
+from shlex import quote
 
 from conformance.evidence.printable import printable
 from conformance.judging.baseline import Baseline, Entry
@@ -88,6 +89,13 @@ class Report:
         return result
 
     @property
+    def headline(self) -> str:
+        """The verdict, and why the exit status is not its own where a baseline is stale."""
+        if self.stale and self.exit_status == 1 and not failing(self.outcomes, self.strict):
+            return f"{self.verdict.value}, but the baseline is stale"
+        return self.verdict.value
+
+    @property
     def exit_status(self) -> int:
         """0 conformant; 1 not conformant or a stale baseline; 3 incomplete; 4 the suite's error."""
         if failing(self.outcomes, self.strict):
@@ -160,7 +168,7 @@ class Report:
     def __str__(self) -> str:
         """Verdict, counts, and the findings that count against the backend."""
         failures = (described(outcome, finding) for outcome, finding in self.failures)
-        return "\n\n".join((f"{self.verdict.value}: {self.in_words}", *failures))
+        return "\n\n".join((f"{self.headline}: {self.in_words}", *failures))
 
     def _findings(self) -> Iterator[tuple[Outcome, Finding]]:
         for outcome in self.outcomes:
@@ -180,6 +188,21 @@ class Report:
         if outcome.known and outcome.status is Status.PASSED:
             return "known"
         return outcome.status.label
+
+    @property
+    def exporting(self) -> str | None:
+        """The line for sh after which the commands of the findings have their tokens; None where
+        no command needs any or no target file tells how to get them.
+        """
+        commands = (
+            line
+            for _, finding in (*self.failures, *self.warnings, *self.known)
+            for line in finding.reproduce
+        )
+        if self.target_file is None or not any("TOKEN_" in line for line in commands):
+            return None
+        file = "" if self.target_file == "target.toml" else f" --target {quote(self.target_file)}"
+        return f'eval "$(r2c-verify token --all{file})"'
 
     @property
     def states(self) -> Counter[str]:

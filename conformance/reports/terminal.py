@@ -130,6 +130,10 @@ def print_report(report: Report, console: Console, folder: str) -> None:
     warning = [group for group in report.causes if not report.counts_against(group[0][1])]
     _section(console, broken, report, failing, folder)
     _section(console, "Warnings (should)", report, warning, folder)
+    if report.exporting is not None:
+        console.print(Text("The commands read tokens from the environment:", style="dim"))
+        console.print(Text(f"  {printable(report.exporting)}", style="cyan"), soft_wrap=True)
+        console.print()
     _reasons(console, "Could not be judged", report, Status.UNTESTABLE)
     _reasons(console, "Errors of this suite; please report them", report, Status.ERROR)
     _reasons(console, "Switched off", report, Status.NOT_APPLICABLE)
@@ -152,7 +156,9 @@ def print_report(report: Report, console: Console, folder: str) -> None:
         console.print(Text(report.fuzzing_in_words, style="dim"))
     if report.stopped:
         console.print(Text(f"The run ended early: {printable(report.stopped)}", style="yellow"))
-    line = Text(report.verdict.value.upper(), style=_VERDICTS[report.verdict])
+    spoilt = report.verdict is Verdict.CONFORMANT and report.exit_status != 0
+    style = _VERDICTS[Verdict.NON_CONFORMANT if spoilt else report.verdict]
+    line = Text(report.headline.upper(), style=style)
     console.print(line.append(f"  {report.in_words}", style="default"), soft_wrap=True)
 
 

@@ -31,7 +31,13 @@ def play(wanted: str | None, url: str) -> int:
         return FINISHED
     file = Path(wanted)
     if not file.exists():
-        file = reading.shipped().get(wanted, file)
+        shipped = reading.shipped()
+        if wanted not in shipped and not file.suffix:
+            raise StartError(
+                f"{wanted} is neither a file nor a scenario that ships; there are "
+                f"{', '.join(shipped)}."
+            )
+        file = shipped.get(wanted, file)
     control = _Control(url.rstrip("/"))
     try:
         scenario, content = reading.read(file)

@@ -1,5 +1,6 @@
 """The commands by which a team begins, as a shell runs them."""
 
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -61,11 +62,40 @@ def test_a_token_of_nobody_names_no_user_of_the_file(begun: Path) -> None:
     assert jwt.decode(token, SECRET, algorithms=["HS256"])["id"].startswith("e")
 
 
+def test_all_tokens_come_as_lines_for_a_shell(begun: Path) -> None:
+    done = run(begun, "token", "--all")
+    shown = subprocess.run(
+        ["sh", "-c", f"{done.stdout}\nenv"], capture_output=True, text=True, check=True, env={}
+    )
+    tokens = dict(line.split("=", 1) for line in shown.stdout.splitlines() if "TOKEN_" in line)
+    assert sorted(tokens) == ["TOKEN_ASHA", "TOKEN_BEN", "TOKEN_CHITRA", "TOKEN_DIEGO"]
+    claims = jwt.decode(tokens["TOKEN_BEN"], SECRET, algorithms=["HS256"])
+    assert claims["id"] == "60d0fe4f5311236168a109cb"
+
+
+def test_each_finding_of_a_requirement_is_replayed(begun: Path) -> None:
+    findings = [{"fingerprint": f"{n}" * 12, "summary": f"Number {n}"} for n in (1, 2)]
+    content = {
+        "seed": 7,
+        "profile": "quick",
+        "requirements": [{"id": "SEND-09", "findings": findings}],
+    }
+    (begun / "report.json").write_text(json.dumps(content))
+    done = run(begun, "replay", "SEND-09", "http://127.0.0.1:9", "--report", "report.json")
+    lines = done.stdout.splitlines()
+    assert [line.partition(" (")[0] for line in lines if "looked for" in line] == [
+        "could not be looked for: SEND-09 Number 1",
+        "could not be looked for: SEND-09 Number 2",
+    ]
+    assert done.returncode == 3
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
         (("token", "Zoe"), "is no user of the target file"),
-        (("token",), "required"),
+        (("token",), "needs a USER, by name, userId or _id, or --all"),
+        (("token", "Asha", "--all"), "needs a USER, by name, userId or _id, or --all"),
         (("doctor", "--target", "gone.toml"), "`r2c-verify init` writes one"),
         (("doctor", "not-a-url"), "is no URL"),
         (("replay", "SEND-09"), "r2c-report/report.json"),

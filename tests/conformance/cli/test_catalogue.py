@@ -78,3 +78,13 @@ def test_every_decision_that_a_requirement_names_is_written_down():
     written = decisions.read_text()
     named = {d for requirement in CONTRACT.requirements.values() for d in requirement.decisions}
     assert {d for d in named if f"{d} " not in written and f"{d}." not in written} == set()
+
+
+def test_a_group_is_listed_alone(capsys):
+    from conformance.cli.catalogue import run_command
+
+    assert run_command(["explain", "send"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].startswith("SEND  ")
+    ids = [line.split()[0] for line in lines if line.startswith("  ") and line[2] != " "]
+    assert ids == [id for id, it in CONTRACT.requirements.items() if it.group == "SEND"]

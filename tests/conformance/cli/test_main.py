@@ -132,9 +132,12 @@ def test_a_requirement_is_explained(tmp_path, id):
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
-        (["explain", "nonsense"], "'NONSENSE' is no requirement; `r2c-verify requirements` lists"),
-        (["explain", "SEND"], "'SEND' is no requirement"),
-        (["explain", "a\nb\x1b[31m"], "is no requirement"),
+        (
+            ["explain", "nonsense"],
+            "'NONSENSE' is neither a requirement nor a group; `r2c-verify requirements` lists",
+        ),
+        (["explain", "SENT"], "'SENT' is neither a requirement nor a group"),
+        (["explain", "a\nb\x1b[31m"], "is neither a requirement nor a group"),
         (["explain"], "the following arguments are required: ID."),
         (["explain", "SEND-09", "SEND-10"], "unrecognized arguments: SEND-10."),
         (["requirements", "--strict"], "unrecognized arguments: --strict."),

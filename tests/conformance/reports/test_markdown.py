@@ -144,3 +144,13 @@ def test_it_never_grows_beyond_what_a_job_page_takes(largest):
 
 def test_lone_surrogates_can_be_written():
     assert b"\\ud800" in write_markdown(report(stopped="\ud800")).replace(b"&#92;", b"\\")
+
+
+def test_where_commands_need_tokens_it_is_told_how_to_get_them():
+    given = report(outcome("SEND-09", Status.FAILED, finding()), target_file="target.toml")
+    assert '```sh\neval "$(r2c-verify token --all)"\n```' in as_markdown(given)
+
+
+def test_a_stale_baseline_is_no_green_verdict():
+    given = report(outcome("SEND-09", Status.PASSED), stale=("SEND-09 no longer fails.",))
+    assert as_markdown(given).startswith("## ✗ Conformant, but the baseline is stale\n")

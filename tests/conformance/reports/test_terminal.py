@@ -275,3 +275,26 @@ def test_a_run_begins_with_what_it_verifies_and_how_that_came_to_run():
 def test_how_the_backend_came_to_run_is_told_at_the_end_too():
     given = report(outcome("SEND-09", Status.PASSED), backend="started by `npm start`")
     assert "http://localhost:5000, started by `npm start` · contract" in printed(given)
+
+
+def test_a_stale_baseline_is_no_green_verdict():
+    given = report(outcome("SEND-09", Status.PASSED), stale=("SEND-09 no longer fails.",))
+    assert given.exit_status == 1
+    last = printed(given, colour=True).splitlines()[-1]
+    assert COLOURS.sub("", last).startswith("CONFORMANT, BUT THE BASELINE IS STALE  1 of 1")
+    assert "\x1b[1;31m" in last
+    assert "\x1b[1;32m" not in last
+
+
+@pytest.mark.parametrize(
+    ("file", "line"),
+    [
+        ("target.toml", 'eval "$(r2c-verify token --all)"'),
+        ("my targets/a.toml", "eval \"$(r2c-verify token --all --target 'my targets/a.toml')\""),
+        (None, None),
+    ],
+)
+def test_where_commands_need_tokens_it_is_told_how_to_get_them(file, line):
+    text = printed(report(BROKEN, target_file=file), width=40)
+    assert (f"  {line}\n" in text) if line else "token --all" not in text
+    assert "token --all" not in printed(report(outcome("SEND-09", Status.PASSED), target_file=file))

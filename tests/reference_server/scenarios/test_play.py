@@ -115,6 +115,7 @@ def test_without_a_file_it_lists_what_ships() -> None:
     ("arguments", "message"),
     [
         (["none.yaml"], "none.yaml: No such file or directory."),
+        (["nope"], "nor a scenario that ships; there are bad-connection, ben-sends-a-picture, "),
         (["three-at-once", "--url", "http://127.0.0.1:1"], "No server answers at http://127.0.0.1"),
         (["three-at-once", "--url", "here"], "No server answers at here"),
         (["a", "b"], "see r2c-server"),
