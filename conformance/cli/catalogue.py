@@ -43,8 +43,8 @@ def _columns() -> int | None:
 
 
 def listing(contract: Contract, columns: int | None = None, groups: Iterable[str] = GROUPS) -> str:
-    """The requirements of these groups, with the checks that stand behind them; a line each, or in so many
-    columns.
+    """The requirements of these groups, with the checks that stand behind them; a line each, or in
+    so many columns.
     """
     checks = checks_of(contract)
     lines: list[str] = []

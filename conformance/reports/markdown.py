@@ -146,7 +146,7 @@ def _frame(script: str) -> str:
     _, begin, _, end = parts(script)
     return (
         "<details><summary>What begins and ends each script below</summary>\n\n"
-        f"Each is whole as repeat-….js among the reports.\n\n{_fenced(begin, 'js')}\n\n…\n\n"
+        f"Each is whole as repeat-….cjs among the reports.\n\n{_fenced(begin, 'js')}\n\n…\n\n"
         f"{_fenced(end, 'js')}\n\n</details>"
         if end
         else _fenced(script, "js")
