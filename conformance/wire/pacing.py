@@ -37,7 +37,7 @@ BREATH_ROUNDS = 2.0
 database query. Two slow round trips cover that query and the passage of the first event."""
 
 READY_AGAIN = 2.0
-"""A connection gets so many times what one took at worst until its events were handled."""
+"""A connection gets so many times as long as one at worst lost its events."""
 
 LEAST_THROTTLE = 60.0
 """Seconds that answers 429 may hold up one request altogether: one usual rate-limit window."""
@@ -58,7 +58,7 @@ class Pace:
     p95: float = 0.0
     patience: float = 1.0
     readiness: float = 0.0
-    """After how long a new connection's events were handled where many came at once (D18)."""
+    """For how long new connections lost events where many came at once (D18)."""
     throttled_until: float = math.inf
     """Moment (`time.monotonic()`) after which no answer 429 is waited for: the end of the run."""
 
