@@ -172,9 +172,9 @@ def a_recipient_in_a_list_is_taken_in_events(patch: Patch) -> None:
 def a_refused_event_is_delivered_first(patch: Patch) -> None:
     """The message is emitted before its attachment is judged; nothing is stored."""
 
-    def require(request, value):
+    def require(request, value, whole):
         try:
-            original(request, value)
+            original(request, value, whole)
         except Invalid:
             if isinstance(value, dict) and isinstance(value.get("text"), str) and value["text"]:
                 early.append(value)
