@@ -138,7 +138,7 @@ def the_second_goodbye_silences_those_who_stay(patch: Patch) -> None:
     audiences = patch(Chat, audience)
 
 
-@mutant("ALL-06", protocol="events", subtle=True)
+@mutant("TYPE-01", protocol="events", subtle=True)
 def typing_sticks_after_a_reconnect(patch: Patch) -> None:
     """Who types is kept by user, and told only when it changes; leaving does not change it."""
     typists = set()
