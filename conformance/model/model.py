@@ -148,6 +148,11 @@ class Model:
         """Whether anything is judged between two users."""
         return pair not in self.doubtful and not self._is_blocked(*pair)
 
+    @property
+    def recovering(self) -> set[Pair]:
+        """Those whose block was taken back and who are not blocked anew."""
+        return {pair for pair in self.doubtful if not self._is_blocked(*pair)}
+
     def _is_blocked(self, one: Seat, other: Seat) -> bool:
         return not self.blocked.isdisjoint({(one, other), (other, one)})
 

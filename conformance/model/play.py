@@ -328,7 +328,7 @@ class _Play:
 
     def _heal(self) -> None:
         """Looks whether messages get through where a block was taken back, to all who are there."""
-        for pair in sorted(self._model.doubtful - self._players.estranged, key=sorted):
+        for pair in sorted(self._model.recovering - self._players.estranged, key=sorted):
             there = [it for seat in sorted(pair) if (it := self._model.newest(seat)) is not None]
             if not there:
                 continue
