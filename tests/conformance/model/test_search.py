@@ -357,6 +357,7 @@ def test_two_who_never_hear_of_each_other_again_after_a_block_are_not_judged(sta
 
 def test_two_with_a_new_block_are_not_taken_for_two_who_stay_blocked(stand):
     players = Players(stand.stage, stand.actors)
-    script = (Connect(0, "websocket"), Block(0, 1), Unblock(0, 1), Block(0, 1), Calm())
+    there = (Connect(0, "websocket"), Calm())
+    script = (*there, Block(0, 1), Unblock(0, 1), Block(0, 1), Calm())
     assert players.perform(script, 0.5, lambda fault: True) is None
     assert players.estranged == set()
