@@ -11,7 +11,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from typing import Any
@@ -25,6 +25,7 @@ from conformance.fuzzing import Tally, fuzz_events
 from conformance.judging.findings import Ledger, Outcome
 from conformance.profiles import Profile
 from conformance.scenarios import FOLDER
+from conformance.stage.absence import Away
 from conformance.stage.autopsy import Cause
 from conformance.stage.collecting import Scenario, collected
 from conformance.stage.performing import LocalTroupe, Performance
@@ -99,8 +100,8 @@ class Noted:
 class DoesItLive:
     """Whether the backend lives; answered True or False."""
 
-    away: str | None
-    """How it was seen to be away meanwhile."""
+    away: Away | None
+    """How it was seen to be away meanwhile, without the steps, which were told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,8 +114,8 @@ class Done:
     undocumented_events: frozenset[str]
     secrets: dict[str, str]
     """What must stand in no report: secret to placeholder."""
-    away: str | None
-    """How the backend was seen to be away meanwhile."""
+    away: Away | None
+    """How the backend was seen to be away meanwhile, without the steps, which were told."""
     blocked: frozenset[frozenset[str]]
     """Users whom a block keeps apart for good."""
     error: str | None = None
@@ -194,9 +195,9 @@ class DistantTroupe:
         self._learn(done)
         self.world.ledger.take(done.outcomes)
 
-    def _note_absence(self, words: str | None) -> None:
-        if words is not None:
-            self.world.lookout.note(words, list(self.world.last_steps))
+    def _note_absence(self, away: Away | None) -> None:
+        if away is not None:
+            self.world.lookout.note(replace(away, before=list(self.world.last_steps)))
 
     def _learn(self, done: Done) -> None:
         self._note_absence(done.away)
@@ -248,7 +249,7 @@ class _Home:
         """Tells what was done to the backend, which is named if it dies."""
         self._tell_if_it_can_be_told(step)
 
-    def lives(self, away: str | None) -> bool:
+    def lives(self, away: Away | None) -> bool:
         """Asks whether the backend lives, which was maybe seen to be away."""
         self.tell(DoesItLive(away))
         return bool(self._line.recv())
@@ -322,9 +323,9 @@ class _Guests:
     def _lives(self) -> bool:
         return self._home.lives(self._absence())
 
-    def _absence(self) -> str | None:
+    def _absence(self) -> Away | None:
         away = self._world.lookout.take()
-        return None if away is None else away.words
+        return None if away is None else replace(away, before=())
 
     def _ledger(self) -> Ledger:
         return Ledger(self._requirements, redact=self._redactor.text)

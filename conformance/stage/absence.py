@@ -1,6 +1,7 @@
 """Whether anybody stands behind the address of a backend, and whether nobody did for a while."""
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from urllib.parse import urlsplit
@@ -58,6 +59,8 @@ class Away:
     words: str
     before: Sequence[Step]
     """What was sent just before."""
+    at: float
+    """When it was seen, in seconds since the epoch."""
 
 
 class Lookout:
@@ -78,16 +81,18 @@ class Lookout:
             if self._seen is None:
                 found = problem()
                 if found is not None and found.is_absence:
-                    self._seen = Away(found.words, steps)
+                    self._seen = Away(found.words, steps, time.time())
             return self._seen is not None
 
-    def note(self, words: str, steps: Sequence[Step]) -> None:
+    def note(self, away: Away) -> None:
         """Remembers what somebody else has seen."""
         with self._lock:
-            self._seen = self._seen or Away(words, steps)
+            self._seen = self._seen or away
 
-    def take(self) -> Away | None:
-        """What was seen since the last time."""
+    def take(self, since: float = 0.0) -> Away | None:
+        """What was seen since the last time, and not before this moment, in seconds since the
+        epoch: who plays elsewhere may tell late of an absence that is dealt with.
+        """
         with self._lock:
             seen, self._seen = self._seen, None
-            return seen
+            return None if seen is None or seen.at < since else seen

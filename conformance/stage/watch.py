@@ -10,6 +10,7 @@ from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shortened
 from conformance.stage.absence import NOT_YET, Problem, problem, refusal
 from conformance.stage.autopsy import Autopsy, Cause, kind_of
+from conformance.stage.obstacles import Avoided
 from conformance.stage.world import World
 from conformance.wire.http import Exchange
 from conformance.wire.pacing import Pace
@@ -51,6 +52,8 @@ class Backend:
         self._causes: list[Cause] = []
         self._lock = threading.RLock()
         self._unexplained: tuple[Judgement, list[Step]] | None = None
+        self._risen = 0.0
+        """When it was back after its last death, in seconds since the epoch."""
 
     def begin(self, patience: float) -> Pace:
         """Makes sure that the backend answers and takes a valid token; measures its latency.
@@ -130,7 +133,7 @@ class Backend:
         if self.gone is not None:
             return False
         steps = list(self._world.last_steps)
-        problem, away = self._problem(), self._world.lookout.take()
+        problem, away = self._problem(), self._world.lookout.take(self._risen)
         if problem is None and away is None:
             self._world.enter(Judgement("ALL-05", True))
             return True
@@ -162,6 +165,8 @@ class Backend:
             self._world.enter(judgement, steps)
         elif self._unexplained is None:
             self._unexplained = judgement, steps
+        self._world.lookout.take()  # which is the same death, as others have seen it meanwhile
+        self._risen = time.time()
         return lives
 
     @property
@@ -229,7 +234,14 @@ class Backend:
 
     def _problem(self) -> Problem | None:
         """Why the backend does not answer; None while it does."""
-        return problem(self._world.target.url, self._world.pace, self._ask)
+        return problem(self._world.target.url, self._world.pace, self._sound)
+
+    def _sound(self) -> Exchange:
+        """Asks for a history, or, where the backend dies of that, for its root."""
+        try:
+            return self._ask()
+        except Avoided:
+            return self._world.http.send("GET", "/")
 
     def _refusal(self) -> Problem | None:
         return refusal(self._world.target.url, self._world.pace)

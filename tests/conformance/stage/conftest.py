@@ -1,5 +1,7 @@
 """A stage whose backend is nowhere."""
 
+from dataclasses import replace
+
 import pytest
 
 from conformance.backend.target import Target
@@ -28,3 +30,11 @@ def stage(nothing_listens):
     world = World(contract, target, TokenMint(target), ledger, journal, redactor, Pace(), 7)
     yield Stage(world, "test")
     world.close()
+
+
+def at(world, url):
+    """The world with another backend."""
+    world.target = replace(world.target, url=url)
+    for client in (world.http, world._aside):
+        client.base_url = url
+    return world

@@ -1,13 +1,12 @@
 """A backend that is away is told from one that answers badly."""
 
-from dataclasses import replace
-
 import pytest
 
-from conformance.stage.absence import Lookout, Problem, problem
+from conformance.stage.absence import Away, Lookout, Problem, problem
 from conformance.wire.http import HttpClient
 from conformance.wire.pacing import Pace
 from tests.conformance.conftest import answer, answering, read_request
+from tests.conformance.stage.conftest import at
 
 PACE = Pace(patience=0.1)
 GATEWAY = answer(b"<h1>502</h1>", "502 Bad Gateway", "text/html")
@@ -54,10 +53,19 @@ def test_what_was_seen_is_remembered_until_it_is_taken():
     assert not lookout.look(lambda: next(looks), ())
     assert lookout.look(lambda: next(looks), ("step",))
     assert lookout.look(lambda: pytest.fail("it is known"), ())
-    lookout.note("seen by another", ())
+    lookout.note(Away("seen by another", (), 0.0))
     assert lookout.take().words == "gone"
     assert not lookout.saw
     assert lookout.take() is None
+
+
+def test_what_was_seen_before_a_moment_is_no_news_after_it():
+    lookout = Lookout()
+    for since, words in ((2.0, None), (1.0, "gone")):
+        lookout.note(Away("gone", (), 1.0))
+        taken = lookout.take(since)
+        assert (taken and taken.words) == words
+        assert not lookout.saw
 
 
 @pytest.mark.parametrize("said", [GATEWAY, REFUSED])
@@ -76,13 +84,6 @@ def test_a_backend_that_answers_503_to_one_request_and_others_well_is_judged(sta
     world.actors[0].send(world.actors[1], text="hello")
     assert findings(world) == {"ERR-03"}
     assert not world.lookout.saw
-
-
-def at(world, url):
-    world.target = replace(world.target, url=url)
-    for client in (world.http, world._aside):
-        client.base_url = url
-    return world
 
 
 def findings(world):
