@@ -13,7 +13,7 @@ from conformance.judging.messages import member, same_id
 from conformance.stage.actor import Actor
 from conformance.stage.troupes import troupes
 from conformance.stage.world import World
-from conformance.wire.sockets import Closed, Connection, NotConnected
+from conformance.wire.sockets import Closed, Connection, NotConnected, Throttled
 
 LONGEST = 1.0
 """Seconds after which an event that is not handled is lost for another reason."""
@@ -55,7 +55,7 @@ def _ring(guests: list[_Guest], users: Sequence[User]) -> Iterator[tuple[_Guest,
 def _come(actor: Actor) -> _Guest | None:
     try:
         return _Guest(actor, actor.connect(), time.monotonic())
-    except NotConnected:
+    except (NotConnected, Throttled):
         return None
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from conformance.stage.actor import Actor
 from conformance.stage.readiness import readiness
-from conformance.wire.sockets import NoAnswer
+from conformance.wire.sockets import NoAnswer, Throttled
 
 PASSAGE = 0.005
 """Seconds an event is on its way."""
@@ -95,9 +95,10 @@ def test_connections_that_never_hear_say_nothing(measured, monkeypatch):
     assert measured(60.0) == 0.0
 
 
-def test_who_is_not_let_in_says_nothing(stage, monkeypatch):
+@pytest.mark.parametrize("obstacle", [NoAnswer("connect", 1.0), Throttled()])
+def test_who_is_not_let_in_says_nothing(stage, monkeypatch, obstacle):
     def refuse(actor: Actor) -> SimpleNamespace:
-        raise NoAnswer("connect", 1.0)
+        raise obstacle
 
     monkeypatch.setattr(Actor, "connect", refuse)
     assert readiness(stage.world) == 0.0
