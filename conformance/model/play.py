@@ -72,7 +72,7 @@ class Players:
     doubtful: set[Pair] = field(default_factory=set)
     """Those whose block was taken back, and between whom nothing was seen to get through since."""
     estranged: set[Pair] = field(default_factory=set)
-    """Those among them between whom nothing did, which META-10 judges."""
+    """Those among them between whom nothing did, which META-02 and META-10 judge."""
 
     def perform(
         self,

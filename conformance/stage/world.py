@@ -80,6 +80,8 @@ class World:
         """Ids of two users between whom stands a block that cannot be taken back: nothing is judged
         between them (D10).
         """
+        self.stuck: set[frozenset[str]] = set()
+        """Those among them of whom it was said (META-02). Nobody is blocked any more then."""
         self.lookout = Lookout()
         """Sees whether the backend is away in the middle of something."""
         self._lingering: dict[str, float] = {}
@@ -159,7 +161,7 @@ class World:
         part.last_steps = self.last_steps
         part._statuses, part._lock = self._statuses, self._lock
         part._identities = self._identities
-        part.lookout, part.blocked = self.lookout, self.blocked
+        part.lookout, part.blocked, part.stuck = self.lookout, self.blocked, self.stuck
         part._correspondence = self._correspondence
         return part
 

@@ -73,7 +73,7 @@ class Settings:
     def put(self, body: Any) -> Exchange:
         """Sends any body."""
         blocks = member(body, "isBlocked")
-        if blocks is True and self._stage.world.blocked:
+        if blocks is True and self._stage.world.stuck:
             raise Blocked(STUCK)
         self._may_block = self._may_block or blocks not in (None, False)
         return self._owner.set(self._other, body)
@@ -91,7 +91,7 @@ class Settings:
             '200 {"success": true, "data": {"_id": …}}',
             answer,
         )
-        if not fields.get("isBlocked") and self._may_block and entry.get("isBlocked") is True:
+        if not fields.get("isBlocked") and self._may_block and self._shows_a_block(answer, fields):
             self._set_aside()
             raise Blocked(STUCK)
         return entry
@@ -108,17 +108,26 @@ class Settings:
         """Whether the other is blocked still: by what the entry says, or by what a message is
         answered that was taken without a block.
         """
-        if entry_of(answer).get("isBlocked") is True:
+        if self._shows_a_block(answer, {}):
             return True
         sent = self._other.send(self._owner, text=self._stage.text(FENCE))
         if sent.status not in (403, 404):
             return False
         return self._owner.send(self._other, text=self._stage.text(FENCE)).succeeded
 
+    def _shows_a_block(self, answer: Exchange, fields: Body) -> bool:
+        """Whether an entry says that the other is blocked, and says so again: some show how it was
+        before they change it, which is a fault of another kind (META-02).
+        """
+        if entry_of(answer).get("isBlocked") is not True:
+            return False
+        return entry_of(self.put(PLAIN | fields)).get("isBlocked") is True
+
     def _set_aside(self) -> None:
-        stage = self._stage
-        first = not stage.world.blocked
-        stage.world.blocked.add(frozenset((self._owner.id, self._other.id)))
+        stage, pair = self._stage, frozenset((self._owner.id, self._other.id))
+        first = not stage.world.stuck
+        stage.world.stuck.add(pair)
+        stage.world.blocked.add(pair)
         known = any("isBlocked" in one.judgement.summary for one in stage.accusations)
         if first and not known:
             stage.check(
