@@ -10,6 +10,8 @@ from conformance.judging.judgements import Judgement
 from conformance.judging.messages import conversation_id, member, message_id, user_id
 
 SAME_CONVERSATION = "Two pairs of users have the same conversation id"
+NO_FRIEND_IS_TOLD = "Somebody who is no friend is told that a user comes or goes"
+FOR_FRIENDS = "userStatus for friends and the user only"
 
 
 class Identities:
@@ -78,14 +80,27 @@ def judge_audience(
         if user in everyone - {listener} and user not in friends(listener):
             yield _stray(
                 "PRES-03",
-                "Somebody who is no friend is told that a user comes or goes",
-                f"{listener} is told of {user}, and the target file calls them no friends "
-                "([friends] pairs)",
+                NO_FRIEND_IS_TOLD,
+                no_friends(listener, user),
+                FOR_FRIENDS,
             )
 
 
-def _stray(requirement: str, summary: str, observed: str) -> Judgement:
-    return Judgement(requirement, False, summary, "an event for those whom it concerns", observed)
+def no_friends(listener: str, user: str) -> str:
+    """Who was told of whom, and what to do where not the backend but the target file is wrong."""
+    return (
+        f"{listener} is told of {user}, and the target file calls them no friends; if they are, "
+        "add them to [friends] pairs, which has to hold all there are"
+    )
+
+
+def _stray(
+    requirement: str,
+    summary: str,
+    observed: str,
+    expected: str = "an event for those whom it concerns",
+) -> Judgement:
+    return Judgement(requirement, False, summary, expected, observed)
 
 
 def _people(message: Any) -> frozenset[str] | None:

@@ -3,6 +3,7 @@
 import time
 from email.utils import parsedate_to_datetime
 
+from conformance.judging.audience import FOR_FRIENDS, NO_FRIEND_IS_TOLD, no_friends
 from conformance.judging.messages import member, moment, same_id, user_id
 from conformance.scenarios import requirement
 from conformance.scenarios.props.intruders import doors, knock
@@ -290,20 +291,17 @@ def test_strangers_are_not_told_who_comes_and_who_goes(stage: Stage) -> None:
     stage.check(
         "PRES-03",
         not strays,
-        "Somebody who is no friend is told that a user comes or goes",
-        "userStatus for friends and the user only",
+        NO_FRIEND_IS_TOLD,
+        FOR_FRIENDS,
         stray_words(stage, stranger, strays[0]) if strays else "",
     )
 
 
 def stray_words(stage: Stage, listener: Actor, stray: Received) -> str:
-    """Who was told of whom, and why that is wrong: the target file may be what is to be mended."""
+    """Who was told of whom, and how."""
     id = user_id(member(stray.args[0], "userId"))
     user = next(actor for actor in stage.world.actors if actor.id == id)
-    return (
-        f"{listener.name} is told of {user.name}, and the target file calls them no friends "
-        f"([friends] pairs): {shown(stray)}"
-    )
+    return f"{no_friends(listener.name, user.name)}: {shown(stray)}"
 
 
 @requirement("PRES-05")

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.judging.audience import Identities, judge_audience
+from conformance.judging.audience import Identities, judge_audience, no_friends
 
 ASHA, BEN, CHITRA, DIEGO = (f"60d0fe4f5311236168a1{n:04x}" for n in range(4))
 
@@ -81,6 +81,12 @@ def test_presence_is_for_friends_and_oneself_where_friends_are_known():
     assert strays("userStatus", {"userId": ASHA}, friends=friends) == []
     assert strays("userStatus", {"userId": CHITRA}, friends=friends) == []
     assert strays("userStatus", {"userId": DIEGO}) == []
+
+
+def test_a_list_of_friends_that_lacks_some_is_said_to_be_what_may_be_wrong():
+    said = no_friends("Chitra", "Diego")
+    assert said.startswith("Chitra is told of Diego, and the target file calls them no friends")
+    assert "if they are, add them to [friends] pairs" in said
 
 
 def test_other_events_are_nobodys_business():
