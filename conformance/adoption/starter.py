@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -103,8 +103,12 @@ def _users(users: Iterable[Somebody]) -> str:
     return "\n".join(lines[1:])
 
 
-def _pairs(users: Iterable[Somebody]) -> str:
+def _pairs(users: Sequence[Somebody]) -> str:
+    """All friends; where none are known, which is not to say that there are none, a comment."""
     pairs = {tuple(sorted((user.public_id, friend))) for user in users for friend in user.friends}
+    if not pairs:
+        one, other, *_ = users
+        return f"# pairs = [[{_text(one.public_id)}, {_text(other.public_id)}]]"
     lines = [f"  [{_text(one)}, {_text(other)}],\n" for one, other in sorted(pairs)]
     return f"pairs = [\n{''.join(lines)}]"
 

@@ -129,7 +129,9 @@ class Target:
             url=checked_url(url or _url(sections["target"])),
             auth=auth,
             users=users,
-            friends=_friends(sections["friends"], users) if "friends" in content else None,
+            friends=_friends(sections["friends"], users)
+            if "pairs" in sections["friends"]
+            else None,
             reset=_command(sections["process"], "reset", "[process] reset"),
             start=_command(sections["process"], "start", "[process] start"),
             off=_off(sections["requirements"]),
@@ -313,7 +315,7 @@ def _leaves(value: Any) -> Iterator[Any]:
 
 
 def _friends(table: Mapping[str, Any], users: tuple[User, ...]) -> frozenset[frozenset[str]]:
-    pairs = table.get("pairs", [])
+    pairs = table["pairs"]
     by_id = {user.id: user.id for user in users}
     by_public_id = {user.public_id: user.id for user in users}
     friends = set()

@@ -117,6 +117,21 @@ def test_a_fixture_may_be_shaped_as_mongodb_exports_it(tmp_path: Path, name: str
     assert text.count('["P1", "P2"]') == 1
 
 
+def test_a_fixture_that_tells_of_no_friends_is_not_taken_for_one_without_friends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("JWT_SECRET", "a-secret-of-a-test")
+    people = [
+        {"_id": f"60d0fe4f5311236168a109c{number}", "userId": f"P{number}", "name": f"N{number}"}
+        for number in range(3)
+    ]
+    (tmp_path / "users.json").write_text(json.dumps(people))
+    file = tmp_path / "target.toml"
+    file.write_text(target_file(look_around(tmp_path, None)), encoding="utf-8")
+    assert Target.read(file).friends is None
+    assert '# pairs = [["P0", "P1"]]' in file.read_text("utf-8")
+
+
 @pytest.mark.parametrize("text", ["", "{", "[]", '{"users": {}}', '[{"_id": 1}, 2]', "[" * 9999])
 def test_an_odd_fixture_does_no_harm(tmp_path: Path, text: str) -> None:
     (tmp_path / "users.json").write_text(text)

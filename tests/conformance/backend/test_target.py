@@ -63,7 +63,7 @@ def test_friends_may_be_named_by_public_id_and_hold_both_ways():
 
 
 def test_a_file_that_says_nothing_of_friends_is_not_one_without_friends():
-    silent, nobody = Target.of(content()), Target.of(content(friends={"pairs": []}))
+    silent, nobody = Target.of(content(friends={})), Target.of(content(friends={"pairs": []}))
     assert silent.friends is None
     assert nobody.friends == frozenset()
 
