@@ -3,7 +3,7 @@
 import json
 import re
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +95,7 @@ class Autopsy:
                 if (deed := self._plain(name, *self._pair(step))) is not None:
                     yield _Trial(f"The backend dies of a plain {name}", deed, name)
         for step in suspects:
-            kind = kind_of(step)
+            kind = kind_of(step, self._world.ids)
             if kind not in tried and (deed := self._again(step)) is not None:
                 tried.add(kind)
                 summary = f"The backend dies of one kind of {self._called(step)}"
@@ -190,25 +190,36 @@ class Autopsy:
         return next(iter(sorted(named_in(self._world.contract, step))), step.event or "request")
 
 
-def kind_of(step: Step) -> tuple[Any, ...]:
-    """What stays the same when a step is done again with other texts and users."""
+def kind_of(step: Step, users: Collection[str]) -> tuple[Any, ...]:
+    """What stays the same when a step is done again with other texts and users, whose ids these
+    are: what is for nobody is of another kind.
+    """
     if step.exchange is None:
-        return (step.kind, step.event, _shape(list(step.args)), step.packet)
+        return (step.kind, step.event, _shape(list(step.args), users), step.packet)
     try:
-        body = _shape(json.loads(step.exchange.request_body or b"null"))
+        body = _shape(json.loads(step.exchange.request_body or b"null"), users)
     except (ValueError, RecursionError):
         body = "no JSON"
-    return (step.kind, step.exchange.operation, step.exchange.method, body)
+    _, target = origin_and_target(step.exchange.url)
+    path = tuple(_whose(part, users) or part for part in target.decode("latin-1").split("/"))
+    return (step.kind, step.exchange.operation, step.exchange.method, path, body)
 
 
-def _shape(value: Any, depth: int = 4) -> Any:
+def _whose(text: str, users: Collection[str]) -> str | None:
+    """Whether an id is that of a user; None for what is no id."""
+    if _OBJECT_ID.fullmatch(text) is None:
+        return None
+    return "the id of a user" if text.lower() in users else "the id of nobody"
+
+
+def _shape(value: Any, users: Collection[str], depth: int = 4) -> Any:
     match value:
         case dict() if depth:
-            fields = ((str(key), _shape(item, depth - 1)) for key, item in value.items())
+            fields = ((str(key), _shape(item, users, depth - 1)) for key, item in value.items())
             return tuple(sorted(fields, key=repr))
         case list() | tuple() if depth:
-            return ("list", *dict.fromkeys(_shape(item, depth - 1) for item in value))
+            return ("list", *dict.fromkeys(_shape(item, users, depth - 1) for item in value))
         case str():
-            return "id" if _OBJECT_ID.fullmatch(value) else "text" if value.strip() else value
+            return _whose(value, users) or ("text" if value.strip() else value)
         case _:
             return type(value).__name__

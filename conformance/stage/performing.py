@@ -1,6 +1,7 @@
 """Plays one scenario and enters into the ledger what becomes of the requirements it names."""
 
 import traceback
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -94,7 +95,9 @@ class LocalPerformance:
             lambda accusation: (
                 survived
                 or (
-                    certain and accusation.fatal and (cause is None or _explains(cause, accusation))
+                    certain
+                    and accusation.fatal
+                    and (cause is None or _explains(cause, accusation, stage.world.ids))
                 )
             )
         )
@@ -114,8 +117,9 @@ class LocalPerformance:
                 ledger.error(id, f"{scenario.name} ended without judging it")
 
 
-def _explains(cause: Cause, accusation: Accusation) -> bool:
+def _explains(cause: Cause, accusation: Accusation, users: Collection[str]) -> bool:
     """Whether the backend died of what it is accused of not surviving. Who dies of what is plain
     did not die of what a scenario tries.
     """
-    return cause.plain is None and any(kind_of(it) == cause.kind for it in accusation.stimuli)
+    kinds = (kind_of(step, users) for step in accusation.stimuli)
+    return cause.plain is None and cause.kind in kinds

@@ -180,7 +180,7 @@ class Backend:
         """Finds out what the backend has died of, for which it dies twice more; whether it lives
         again.
         """
-        kinds = {kind_of(step) for step in steps}
+        kinds = {kind_of(step, self._world.ids) for step in steps}
         self.cause = next((each for each in self._causes if each.kind in kinds), None)
         if self.cause is not None:
             return True

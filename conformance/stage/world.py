@@ -165,6 +165,11 @@ class World:
         part._correspondence = self._correspondence
         return part
 
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids of the users of the whole target."""
+        return frozenset(user.id for user in self.everyone)
+
     def actor(self, user: User) -> Actor:
         """The actor of a user of the target."""
         return next(actor for actor in self.actors if actor.user.id == user.id)
@@ -366,7 +371,7 @@ class World:
             message,
             actor.id,
             company=frozenset(one.id for one in self.actors),
-            everyone=frozenset(user.id for user in self.everyone),
+            everyone=self.ids,
             friends=None if self.target.friends is None else self._friends,
         ):
             self.enter(replace(judgement, observed=self._by_name(judgement.observed)), [step])

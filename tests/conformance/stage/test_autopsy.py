@@ -120,13 +120,33 @@ def test_what_is_deadly_is_not_sent_any_more(world: World) -> None:
 
 
 def test_steps_are_of_one_kind_whatever_their_texts_and_users() -> None:
-    def emit(text: object, id: str = "a" * 24) -> Step:
-        return Step.of_emit("Asha", "sendMessage", ({"recipientId": id, "text": text},))
+    def kind(text: object, id: str = "a" * 24) -> object:
+        step = Step.of_emit("Asha", "sendMessage", ({"recipientId": id, "text": text},))
+        return kind_of(step, {"a" * 24, "b" * 24})
 
-    assert kind_of(emit("one")) == kind_of(emit("two", "b" * 24))
-    assert kind_of(emit("one")) != kind_of(emit(""))
-    assert kind_of(emit("one")) != kind_of(emit(1))
-    assert kind_of(emit("one")) != kind_of(emit("one", "nobody"))
+    assert kind("one") == kind("two", "B" * 24)
+    assert kind("one") != kind("")
+    assert kind("one") != kind(1)
+    assert kind("one") != kind("one", "nobody")
+    assert kind("one") != kind("one", "c" * 24)
+
+
+def test_what_is_for_nobody_is_the_cause_though_the_same_went_to_somebody_later(
+    world: World,
+) -> None:
+    asha, ben, *_ = world.actors
+    nobody = "e" * 24
+    events = [
+        Step.of_emit("Asha", "sendMessage", ({"recipientId": id, "text": "hello"},))
+        for id in (nobody, ben.id)
+    ]
+    found = cause(world, events, lambda step: nobody in str(step.args))
+    assert found is not None
+    assert found.summary == "The backend dies of one kind of event sendMessage"
+    requests = [Step.of_exchange(asha.read(id)) for id in (nobody, ben.id)]
+    found = cause(world, requests, lambda step: step.exchange and nobody in step.exchange.url)
+    assert found is not None
+    assert found.summary == "The backend dies of one kind of GET /api/messages/{otherUserId}"
 
 
 def test_a_death_that_comes_late_is_not_laid_to_what_was_tried_next(world: World) -> None:

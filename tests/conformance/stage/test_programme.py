@@ -345,7 +345,7 @@ def test_a_backend_that_dies_of_what_is_plain_did_not_die_of_what_was_tried(run)
 @pytest.mark.parametrize(("event", "accused"), [("typing", True), ("sendMessage", False)])
 def test_a_backend_is_accused_of_what_it_died_of_and_of_nothing_else(run, event, accused):
     backend, step = Mortal(1), Step.of_emit("Asha", event, (None,))
-    backend.cause = Cause("it dies of one kind", (step,), None, kind_of(step))
+    backend.cause = Cause("it dies of one kind", (step,), None, kind_of(step, ()))
     outcomes = run(
         """
         from conformance.evidence.steps import Step
