@@ -26,11 +26,14 @@ class Trail:
     def add(self, step: Step, *, dead: bool = False) -> None:
         """Keeps a step, unless the backend was dead before it, as somebody may have seen."""
         with self._lock:
+            reached = self._reachable
             if step.exchange is not None:
                 self._reachable = step.exchange.error != NOBODY_LISTENS and not dead
+                # One that nobody took when it was sent again had been taken the first time.
+                reached = self._reachable or (reached and step.exchange.repeated)
                 unanswered = step.exchange.status is None
                 self._unanswered = self._unanswered + 1 if unanswered else 0
-            if self._reachable and self._unanswered <= MOST_VICTIMS:
+            if reached and self._unanswered <= MOST_VICTIMS:
                 self._steps.append(step)
 
     def begin(self) -> None:

@@ -6,9 +6,9 @@ from conformance.wire.connections import NOBODY_LISTENS
 from conformance.wire.http import Exchange
 
 
-def asked(status: int | None, error: str | None = None) -> Step:
+def asked(status: int | None, error: str | None = None, repeated: bool = False) -> Step:
     exchange = Exchange(
-        "listMessages", "Asha", "GET", "http://h/", {}, None, status, {}, b"", error, 0, 0
+        "listMessages", "Asha", "GET", "http://h/", {}, None, status, {}, b"", error, 0, 0, repeated
     )
     return Step.of_exchange(exchange)
 
@@ -27,6 +27,14 @@ def test_victims_do_not_crowd_out_what_they_died_of() -> None:
     kept = list(trail)
     assert kept[0] == emit(1)
     assert [step.kind for step in kept] == ["emit", "exchange", "exchange"]
+
+
+def test_what_was_sent_again_to_nobody_had_reached_somebody() -> None:
+    trail = Trail()
+    deadly = asked(None, NOBODY_LISTENS, repeated=True)
+    for step in (emit(1), deadly, emit(2), asked(None, NOBODY_LISTENS, repeated=True)):
+        trail.add(step)
+    assert list(trail) == [emit(1), deadly]
 
 
 def test_a_new_life_begins_a_new_trail() -> None:
