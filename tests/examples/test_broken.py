@@ -1,4 +1,4 @@
-"""Two faults that have been seen in the field are found, and nothing else is."""
+"""Faults that have been seen in the field are found, and nothing else is."""
 
 import json
 import re
@@ -75,3 +75,16 @@ def test_after_it_died_of_a_message_no_more_are_sent_and_the_rest_is_judged(deaf
     assert kinds.count("backend-restarted") == 3, "twice more to know what it died of"
     assert deaf.report["duration_s"] < 60
     assert f"Verifying {deaf.report['target']}, started by `" in deaf.printed
+
+
+def test_deaths_of_one_fault_in_several_places_are_laid_to_each(verify: Verify) -> None:
+    entry = Path(__file__).parent / "broken" / "dies-of-nobody.mjs"
+    run = verify(entry, "HIST-06,META-06,MSG-08,ALL-05")
+    deaths = [each for each in run.findings if each["requirement"] == "ALL-05"]
+    assert {each["summary"] for each in deaths} >= {
+        "The backend dies of one kind of GET /api/messages/{otherUserId}",
+        "The backend dies of one kind of PUT /api/conversations/{otherUserId}/metadata",
+        "The backend dies of one kind of event sendMessage",
+    }
+    assert "The backend stops answering during the run" not in {each["summary"] for each in deaths}
+    assert run.broken <= {"ALL-05", "MSG-08"}
