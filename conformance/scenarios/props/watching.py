@@ -116,8 +116,14 @@ def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
     if not users:
         raise Untestable("needs two users who are friends; add them to [friends] pairs")
     stage.random.shuffle(users)
-    user = min(users, key=stage.world.lingers)
-    return Watch.over(stage, user, friends_of(stage, user)[:most])
+    # Whose sockets all said goodbye comes and goes at once; a friend may have to, too.
+    lingers = stage.world.lingers
+
+    def friends(user: Actor) -> list[Actor]:
+        return sorted(friends_of(stage, user), key=lingers)
+
+    user = min(users, key=lambda each: max(lingers(each), lingers(friends(each)[0])))
+    return Watch.over(stage, user, friends(user)[:most])
 
 
 def friends_of(stage: Stage, user: Actor) -> list[Actor]:
