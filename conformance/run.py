@@ -26,6 +26,7 @@ from conformance.judging.findings import Finding, Ledger
 from conformance.profiles import Profile
 from conformance.reports.report import Report
 from conformance.scenarios import FOLDER
+from conformance.stage.clearing import clear_blocks
 from conformance.stage.collecting import collected
 from conformance.stage.programme import Programme, relevant
 from conformance.stage.readiness import readiness
@@ -223,6 +224,7 @@ def _judge(
         latency_ms=round(world.pace.median * 1000, 2),
         readiness_ms=round(world.pace.readiness * 1000, 2),
     )
+    clear_blocks(world)
     scenarios = relevant(collected(FOLDER), world.ledger)
     company = Company(world, plan.processes if len(scenarios) >= ENOUGH else 1)
     stack.callback(company.close)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conformance.profiles import PROFILES
 from contract import read_text
 
 FEWEST = 4
@@ -32,19 +33,22 @@ def find(report: Path, wanted: str) -> tuple[Replayable, ...]:
     Raises ReplayError when there is none, or when a fingerprint is not told from others.
     """
     content = _read(report)
-    matches = [
-        Replayable(
-            requirement["id"],
-            finding["fingerprint"],
-            finding["summary"],
-            content["seed"],
-            content["profile"],
-        )
-        for requirement in content["requirements"]
-        for finding in requirement["findings"]
-        if requirement["id"] == wanted.upper()
-        or (len(wanted) >= FEWEST and finding["fingerprint"].startswith(wanted.lower()))
-    ]
+    try:
+        matches = [
+            Replayable(
+                requirement["id"],
+                finding["fingerprint"],
+                finding["summary"],
+                content["seed"],
+                content["profile"],
+            )
+            for requirement in content["requirements"]
+            for finding in requirement["findings"]
+            if requirement["id"] == wanted.upper()
+            or (len(wanted) >= FEWEST and finding["fingerprint"].startswith(wanted.lower()))
+        ]
+    except (LookupError, TypeError, AttributeError):
+        raise ReplayError(f"{report} is no report of r2c-verify.") from None
     if not matches:
         raise ReplayError(
             f"{report} has no finding {wanted}; name a fingerprint, or a requirement that failed."
@@ -62,8 +66,13 @@ def _read(report: Path) -> dict[str, Any]:
         content = json.loads(read_text(report))
     except OSError as error:
         raise ReplayError(f"{report}: {error.strerror or 'cannot be read'}.") from None
-    except ValueError:
+    except (ValueError, RecursionError):
         raise ReplayError(f"{report} is no JSON.") from None
-    if not isinstance(content, dict) or not {"seed", "profile", "requirements"} <= content.keys():
+    if not isinstance(content, dict) or not _is_told(content.get("seed"), content.get("profile")):
         raise ReplayError(f"{report} is no report of r2c-verify.")
     return content
+
+
+def _is_told(seed: Any, profile: Any) -> bool:
+    """Whether these say how the run was done."""
+    return type(seed) is int and seed >= 0 and isinstance(profile, str) and profile in PROFILES

@@ -10,6 +10,7 @@ import re
 import threading
 import unicodedata
 from collections.abc import Mapping
+from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
 
@@ -127,9 +128,23 @@ class Redactor:
 
 
 def _forms(secret: str) -> set[str]:
-    """A secret as it may be written: plain, in a URL, in JSON."""
+    """A secret as it may be written: plain, in a URL, in HTML, in JSON as the common encoders write
+    it (PHP puts a backslash before a slash, Go and .NET spell out what HTML would escape).
+    """
     coded = {quote(secret, safe="", errors="replace"), quote(secret, errors="replace")}
     coded.add(quote_plus(secret, errors="replace"))
     lower = {re.sub(r"%[0-9A-F]{2}", lambda code: code[0].lower(), form) for form in coded}
     quoted = {json.dumps(secret)[1:-1], json.dumps(secret, ensure_ascii=False)[1:-1]}
-    return {secret, *coded, *lower, *quoted}
+    spelt = {
+        "".join(code.format(ord(one)) if one in signs else one for one in form)
+        for form in quoted
+        for signs in _SPELT
+        for code in ("\\u{:04x}", "\\u{:04X}")
+    }
+    slashed = {form.replace("/", "\\/") for form in quoted}
+    marked = {escape(secret), escape(secret, quote=False)}
+    return {secret, *coded, *lower, *quoted, *spelt, *slashed, *marked}
+
+
+_SPELT = ("&<>", "/", "&<>/", "&<>'+", "&<>'+/")
+"""The signs that encoders of JSON spell out together, beside those that all do."""

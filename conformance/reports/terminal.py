@@ -143,7 +143,7 @@ def print_report(report: Report, console: Console, folder: str) -> None:
         console.print()
     _groups(console, report)
     if report.undocumented_events:
-        events = ", ".join(printable(event) for event in report.undocumented_events)
+        events = ", ".join(one_line(event) for event in report.undocumented_events)
         console.print(Text(f"Undocumented events (allowed): {events}", style="dim"))
     console.print(
         Text(

@@ -44,7 +44,22 @@ def test_what_fits_no_finding_is_refused(tmp_path: Path, wanted: str) -> None:
         find(report(tmp_path, SEND_09=[ONE], MSG_01=[]), wanted)
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"seed": 1}', "\x00"])
+BROKEN = (
+    {"requirements": [1]},
+    {"requirements": None},
+    {"requirements": [{"id": "SEND-09"}]},
+    {"profile": "huge"},
+    {"profile": []},
+    {"seed": "x"},
+    {"seed": -1},
+    {"seed": None},
+)
+DAMAGED = [
+    json.dumps({"seed": 7, "profile": "quick", "requirements": []} | part) for part in BROKEN
+]
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"seed": 1}', "\x00", "[" * 200_000, *DAMAGED])
 def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "report.json"
     file.write_text(text)

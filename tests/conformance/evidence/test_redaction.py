@@ -1,5 +1,6 @@
 import json
 from dataclasses import dataclass
+from html import escape
 from urllib.parse import quote
 
 import jwt
@@ -35,6 +36,10 @@ def test_known_tokens_get_their_names_and_unknown_ones_none(redactor):
         quote(SECRET, safe="").lower(),
         json.dumps(SECRET)[1:-1],
         json.dumps(SECRET, ensure_ascii=False)[1:-1],
+        json.dumps(SECRET)[1:-1].replace("/", r"\/"),
+        json.dumps(SECRET)[1:-1].replace("&", r"\u0026"),
+        json.dumps(SECRET)[1:-1].replace("/", r"\u002F"),
+        escape(SECRET),
     ],
 )
 def test_a_secret_is_found_however_it_is_written(redactor, written):

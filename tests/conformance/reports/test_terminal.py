@@ -298,3 +298,9 @@ def test_where_commands_need_tokens_it_is_told_how_to_get_them(file, line):
     text = printed(report(BROKEN, target_file=file), width=40)
     assert (f"  {line}\n" in text) if line else "token --all" not in text
     assert "token --all" not in printed(report(outcome("SEND-09", Status.PASSED), target_file=file))
+
+
+def test_the_name_of_an_event_makes_no_line_of_its_own() -> None:
+    """Lines that begin with two colons are commands in GitHub Actions."""
+    said = printed(report(undocumented_events=("a\n::error::b",)))
+    assert not [line for line in said.splitlines() if line.lstrip().startswith("::")]
