@@ -211,8 +211,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def secret_of(options: Options, variable: str | None) -> str:
-    """The key that signs tokens. Raises StartError on an open address without one's own."""
-    secret = options.secret or variable or DEVELOPMENT_SECRET
+    """The key that signs tokens. Raises StartError on an open address without one's own, and for
+    one that was given and is empty, as a variable that is not set makes it.
+    """
+    secret = options.secret if options.secret is not None else variable or DEVELOPMENT_SECRET
+    if not secret:
+        raise StartError("--secret is empty; give one, or leave it out for the development secret.")
     if secret == DEVELOPMENT_SECRET and not is_loopback(options.host):
         raise StartError(
             f"On {options.host} others can reach the server, so it needs a secret of your own:"

@@ -193,6 +193,11 @@ def test_an_argument_goes_before_the_variable() -> None:
     assert secret_of(parse(["--secret", "a" * 32]), "b" * 32) == "a" * 32
 
 
+def test_a_secret_that_was_given_and_is_empty_is_refused() -> None:
+    with pytest.raises(StartError, match="--secret is empty"):
+        secret_of(parse(["--secret", ""]), None)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
