@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from conformance.evidence.steps import Step
-from conformance.judging.messages import attachment, text
+from conformance.judging.messages import attachment, member, text
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received
 
@@ -17,20 +17,61 @@ def leading_to(steps: Sequence[Step], seen: Any = None) -> Sequence[Step]:
     """The last steps; of an answer or a message, those without which it would not have been seen.
 
     `seen` is an `Exchange`, a `Received`, a message, a list with some, or anything else, which
-    says nothing of the steps.
+    says nothing of the steps. Before them stand the connections that were open then: who heard, or
+    should have heard, has to be there.
     """
     if isinstance(seen, Exchange):
         return _leading_to_answer(steps, seen)
     marks = set(_marks(seen))
     said = [number for number, step in enumerate(steps) if _mentions(step, marks)]
     if not said:
-        return steps[-LONGEST_EVIDENCE:]
+        return _with_those_there(steps, range(len(steps))[-LONGEST_EVIDENCE:])
     kept = [
-        step
+        number
         for number, step in enumerate(steps)
         if number in said or _matters(step, before=number < said[0])
     ]
-    return kept[-LONGEST_EVIDENCE:]
+    return _with_those_there(steps, kept[-LONGEST_EVIDENCE:])
+
+
+def _with_those_there(steps: Sequence[Step], kept: Sequence[int]) -> Sequence[Step]:
+    """The steps of these numbers, after the openings of the connections that were open before."""
+    there: dict[int, Step] = {}
+    for step in steps[: kept[0]] if kept else ():
+        if step.connection is not None and step.kind == "connect":
+            there[step.connection] = step
+        elif step.connection is not None and step.kind in ("close", "drop"):
+            there.pop(step.connection, None)
+    return [*there.values(), *(steps[number] for number in kept)]
+
+
+def causing(steps: Sequence[Step], came: Step, user: str | None) -> Sequence[Step]:
+    """The last step without which the backend would not have sent an event, where one is known.
+
+    `user` is the name of the typist or of who comes or goes. Whoever comes or goes did so with the
+    connection opened last; that it ends is seldom a step, so it is one here.
+    """
+    event, payload = came.event, came.args[0] if came.args else None
+    if event == "userStatus":
+        opened = [step for step in steps if step.kind == "connect" and user in (None, step.actor)]
+        if not opened:
+            return []
+        last = opened[-1]
+        gone = Step.of_close(last.actor or "", connection=last.connection)
+        return [last, gone] if member(payload, "isOnline") is False else [last]
+    if event == "typingStatus":
+        said = [
+            step
+            for step in steps
+            if step.kind == "emit"
+            and step.event in ("typing", "stopTyping")
+            and user in (None, step.actor)
+        ]
+        named = "stopTyping" if member(payload, "isTyping") is False else "typing"
+        return [step for step in said if step.event == named][-1:] or said[-1:]
+    marks = set(_marks(payload))
+    said = [step for step in steps if _says_something(step) and step.event in ("", "sendMessage")]
+    return [step for step in said if _mentions(step, marks)][-1:] or said[-1:]
 
 
 def _leading_to_answer(steps: Sequence[Step], answer: Exchange) -> Sequence[Step]:

@@ -10,7 +10,9 @@ import json
 import re
 import shlex
 import textwrap
+from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from conformance.evidence.printable import one_line
@@ -35,7 +37,11 @@ PLAIN_TARGET = re.compile(rb"[A-Za-z0-9/._~%?=&:@!$'()*+,;-]*")
 
 
 def reproduction(steps: Sequence[Step], url: str, redactor: Redactor) -> tuple[str, ...]:
-    """What to paste to repeat `steps`: curl lines, or one script where sockets take part."""
+    """What to paste to repeat `steps`: curl lines, or one script where sockets take part. Nothing
+    where nothing was done, but only came from the backend.
+    """
+    if all(step.kind == "received" for step in steps):
+        return ()
     if all(step.kind == "exchange" for step in steps):
         return tuple(curl_line(step.exchange, redactor) for step in steps if step.exchange)
     return (socket_snippet(steps, url, redactor),)
@@ -215,14 +221,29 @@ def parts(script: str) -> tuple[str, str, str, str]:
     return needs, begin + opening.rstrip("\n"), own, EPILOGUE
 
 
+@dataclass(frozen=True, slots=True)
+class _Socket:
+    """An open socket of a script; `number` counts those of its actor."""
+
+    actor: str
+    number: int
+    connection: int | None
+    device: int | None
+
+    @classmethod
+    def of(cls, step: Step, number: int) -> "_Socket":
+        """The one that a step opens."""
+        return cls(step.actor or "nobody", number, step.connection, step.device)
+
+
 class _Script:
     """The lines of a script as they come about."""
 
     def __init__(self, redactor: Redactor) -> None:
         self._redactor = redactor
-        # Names of the sockets, by actor and device; without a device the one opened last.
-        self._sockets: dict[tuple[str, int | None], str] = {}
-        self._count = 0
+        # Names of the open sockets, in the order in which they were opened.
+        self._sockets: dict[_Socket, str] = {}
+        self._count: Counter[str] = Counter()
         self.environment: set[str] = set()
         self.lines: list[str] = []
 
@@ -242,21 +263,41 @@ class _Script:
     def _connect(self, step: Step) -> None:
         actor = step.actor or "nobody"
         slug = re.sub(r"[^a-z0-9]+", "_", actor.lower()).strip("_")
-        self._count += 1
-        socket = f"{slug if slug[:1].isalpha() else f'user{slug}'}_{self._count}"
-        self._sockets[actor, None] = self._sockets[actor, step.device] = socket
+        slug = slug if slug[:1].isalpha() else f"user{slug}"
+        self._count[slug] += 1
+        number = self._count[slug]
+        socket = f"{slug}_{number}"
+        self._sockets[_Socket.of(step, number)] = socket
+        # Which of a user's sockets gets something is to be seen in what the script prints.
+        name = step.who if step.device is not None or number == 1 else f"{actor} {number}"
         own = self._redactor.placeholder(name_of_token(actor))
         token = own if step.token is None else step.token
         self.lines.append(
-            f"const {socket} = await open({js(actor)}, {self._string(token)},"
+            f"const {socket} = await open({js(name)}, {self._string(token)},"
             f" {TRANSPORTS[step.transport]});"
         )
 
+    def _open(self, step: Step) -> "_Socket | None":
+        """The open socket that acts in a step; the actor's last one where the step does not say."""
+        mine = [it for it in self._sockets if it.actor == (step.actor or "nobody")]
+        if step.connection is not None:
+            mine = [it for it in mine if it.connection == step.connection]
+        elif step.device is not None:
+            mine = [it for it in mine if it.device == step.device]
+        return mine[-1] if mine else None
+
     def _action(self, step: Step) -> str:
         actor = step.actor or "nobody"
-        if (actor, step.device) not in self._sockets:
-            self._connect(Step.of_connect(actor, "websocket", device=step.device))
-        socket = self._sockets[actor, step.device]
+        key = self._open(step)
+        if key is None:
+            opening = Step.of_connect(
+                actor, "websocket", device=step.device, connection=step.connection
+            )
+            self._connect(opening)
+            key = list(self._sockets)[-1]
+        socket = self._sockets[key]
+        if step.kind in ("close", "drop"):
+            del self._sockets[key]
         match step.kind:
             case "emit":
                 clean = self._redactor([step.event, *step.args])

@@ -32,6 +32,8 @@ class Step:
     device: int | None = None
     """Which of the actor's connections it is, by a number given when it opens; None for the one
     opened last."""
+    connection: int | None = None
+    """The number of the connection among all of a run; it is told nowhere."""
 
     @classmethod
     def of_exchange(cls, exchange: Exchange) -> Self:
@@ -45,9 +47,17 @@ class Step:
         transport: Transport,
         token: str | None = None,
         device: int | None = None,
+        connection: int | None = None,
     ) -> Self:
         """An actor connects; with a token only where it is not the actor's own."""
-        return cls("connect", actor, transport=transport, token=token, device=device)
+        return cls(
+            "connect",
+            actor,
+            transport=transport,
+            token=token,
+            device=device,
+            connection=connection,
+        )
 
     @classmethod
     def of_emit(
@@ -57,10 +67,18 @@ class Step:
         args: Sequence[Any],
         acknowledge: bool = False,
         device: int | None = None,
+        connection: int | None = None,
     ) -> Self:
         """An actor emits an event."""
-        args = tuple(args)
-        return cls("emit", actor, event=event, args=args, acknowledge=acknowledge, device=device)
+        return cls(
+            "emit",
+            actor,
+            event=event,
+            args=tuple(args),
+            acknowledge=acknowledge,
+            device=device,
+            connection=connection,
+        )
 
     @classmethod
     def of_raw(cls, actor: str, packet: Packet) -> Self:
@@ -68,15 +86,30 @@ class Step:
         return cls("raw", actor, packet=packet)
 
     @classmethod
-    def of_close(cls, actor: str, *, dropped: bool = False, device: int | None = None) -> Self:
+    def of_close(
+        cls,
+        actor: str,
+        *,
+        dropped: bool = False,
+        device: int | None = None,
+        connection: int | None = None,
+    ) -> Self:
         """An actor says goodbye, or drops off."""
-        return cls("drop" if dropped else "close", actor, device=device)
+        return cls("drop" if dropped else "close", actor, device=device, connection=connection)
 
     @classmethod
-    def of_received(cls, actor: str, received: Received, device: int | None = None) -> Self:
+    def of_received(
+        cls,
+        actor: str,
+        received: Received,
+        device: int | None = None,
+        connection: int | None = None,
+    ) -> Self:
         """An actor gets an event."""
         event, args, at = received.event, received.args, received.wall
-        return cls("received", actor, event=event, args=args, at=at, device=device)
+        return cls(
+            "received", actor, event=event, args=args, at=at, device=device, connection=connection
+        )
 
     def repeats(self, other: "Step") -> bool:
         """Whether both read the same thing as the same user."""

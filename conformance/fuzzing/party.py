@@ -99,9 +99,12 @@ class Party:
 
     def emit(self, event: str, *args: Any, acknowledge: bool = False) -> Emission | None:
         """Emits an event as the sender; None where the backend has closed the socket."""
-        self.sender.world.step(Step.of_emit(self.sender.name, event, args))
+        socket = self._sockets[self.sender.id]
+        self.sender.world.step(
+            Step.of_emit(self.sender.name, event, args, connection=socket.number)
+        )
         try:
-            return self._sockets[self.sender.id].emit(event, *args, acknowledge=acknowledge)
+            return socket.emit(event, *args, acknowledge=acknowledge)
         except Closed:
             return None
 

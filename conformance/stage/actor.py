@@ -61,16 +61,19 @@ class Actor:
     def connect(self, transport: Transport = "websocket", token: str | None = None) -> Connection:
         """Connects a socket of this user. Raises what `Connection.open` raises."""
         world = self.world
-        step = Step.of_connect(self.name, transport)
-        world.step(step)
-        return Connection.open(
+        number = world.attendance.number()
+        world.step(Step.of_connect(self.name, transport, connection=number))
+        connection = Connection.open(
             world.target.url,
             token=self.token if token is None else token,
             transport=transport,
             actor=self.name,
             pace=world.pace,
             observe=lambda received: world.observe_event(
-                self, received, Step.of_received(self.name, received)
+                self, received, Step.of_received(self.name, received, connection=number)
             ),
             lost=world.looks_away,
+            number=number,
         )
+        world.attendance.stay(connection)
+        return connection

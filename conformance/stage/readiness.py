@@ -66,7 +66,10 @@ def _deafness(pair: tuple[_Guest, _Guest]) -> float:
     typist, other = pair
     since, sent = other.socket.mark(), [time.monotonic()]
     event, end = "typing", sent[0] + LONGEST
-    typist.actor.world.step(Step.of_emit(typist.actor.name, event, (_to(other),)))
+    number = typist.socket.number
+    typist.actor.world.step(
+        Step.of_emit(typist.actor.name, event, (_to(other),), connection=number)
+    )
     try:
         typist.socket.emit(event, _to(other))
         while not _heard(other, typist, 1, AGAIN, since):

@@ -145,7 +145,7 @@ class Stage(Accusing):
         """
         if connection.closed:  # Nothing is sent that a death could be laid to.
             raise Closed(connection.close_reason)
-        self.world.step(Step.of_emit(connection.actor or "", event, args))
+        self.world.step(_emit(connection, event, args))
         emission = connection.emit(event, *args, acknowledge=acknowledge)
         if acknowledge:
             self._acknowledged.append((connection, emission))
@@ -153,14 +153,16 @@ class Stage(Accusing):
 
     def leave(self, connection: Connection) -> None:
         """Says goodbye and closes."""
-        self.world.step(Step.of_close(connection.actor or ""))
+        self.world.step(Step.of_close(connection.actor or "", connection=connection.number))
         connection.close()
 
     def drop(self, connection: Connection) -> None:
         """Cuts the connection without a goodbye. Until the ping timeout, the backend may take its
         user for online.
         """
-        self.world.step(Step.of_close(connection.actor or "", dropped=True))
+        self.world.step(
+            Step.of_close(connection.actor or "", dropped=True, connection=connection.number)
+        )
         connection.drop()
         self.world.linger(connection.actor or "", connection.ping_window)
 
@@ -315,12 +317,16 @@ class Stage(Accusing):
             self.world.observe_acknowledgements(
                 emission.event,
                 connection.acknowledgements(emission),
-                Step.of_emit(connection.actor or "", emission.event, emission.args),
+                _emit(connection, emission.event, emission.args),
             )
         self._silence()
         for connection in self._connections:
             with suppress(Exception):
                 connection.close()
+
+
+def _emit(connection: Connection, event: str, args: Sequence[Any]) -> Step:
+    return Step.of_emit(connection.actor or "", event, args, connection=connection.number)
 
 
 def is_fence(message: Any) -> bool:

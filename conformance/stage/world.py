@@ -32,6 +32,7 @@ from conformance.judging.monitors import (
 from conformance.profiles import PROFILES, Profile
 from conformance.stage.absence import NOT_YET, Lookout, problem
 from conformance.stage.actor import Actor
+from conformance.stage.attendance import Attendance
 from conformance.stage.naming import named_in, operation_named
 from conformance.stage.obstacles import Avoided
 from conformance.stage.trail import Trail
@@ -75,6 +76,7 @@ class World:
         self.avoided: set[str] = set()
         """What `named_in` calls the things that the backend dies of even in their plainest form."""
         self.last_steps = Trail()
+        self.attendance = Attendance()
         self._heard: deque[Step] = deque(maxlen=LAST_HEARD)
         self.blocked: set[frozenset[str]] = set()
         """Ids of two users between whom stands a block that cannot be taken back: nothing is judged
@@ -158,7 +160,7 @@ class World:
         part.everyone = self.everyone
         part.undocumented_events = self.undocumented_events
         part.avoided = self.avoided
-        part.last_steps = self.last_steps
+        part.last_steps, part.attendance = self.last_steps, self.attendance
         part._statuses, part._lock = self._statuses, self._lock
         part._identities = self._identities
         part.lookout, part.blocked, part.stuck = self.lookout, self.blocked, self.stuck
@@ -254,6 +256,7 @@ class World:
         if step.at is None:
             step = replace(step, at=time.time())
         self.remember(step)
+        self.attendance.note(step)
         with self._lock:
             listeners = list(self._listeners)
         if step.exchange is None:
@@ -319,9 +322,9 @@ class World:
             self.enter(judgement, [step])
         self._note_pair(new_message(exchange))
         for sighting in sightings(exchange):
-            self._sight(sighting, [step])
+            self._sight(sighting, step)
         for message in messages_of(exchange):
-            self._identify(message, [step])
+            self._identify(message, step)
 
     def is_unanswered(self, exchange: Exchange) -> bool:
         """Whether the backend did not answer, though maybe a proxy in its place."""
@@ -363,9 +366,9 @@ class World:
             with self._lock:
                 self.undocumented_events.add(received.event)
             return
-        for judgement in judge_event(self.contract, received.event, received.args):
-            self.enter(judgement, [step])
         message = received.args[0] if received.args else None
+        for judgement in judge_event(self.contract, received.event, received.args):
+            self._enter_of(judgement, step)
         for judgement in judge_audience(
             received.event,
             message,
@@ -374,12 +377,23 @@ class World:
             everyone=self.ids,
             friends=None if self.target.friends is None else self._friends,
         ):
-            self.enter(replace(judgement, observed=self._by_name(judgement.observed)), [step])
-        self._identify(message, [step])
+            named = replace(judgement, observed=self._by_name(judgement.observed))
+            self._enter_of(named, step)
+        self._identify(message, step)
         self._note_pair(message)
         id, rank = message_id(message), status_rank(message)
         if id is not None and rank is not None:
-            self._sight(Sighting(id, rank, received.wall, received.wall, True), [step])
+            self._sight(Sighting(id, rank, received.wall, received.wall, True), step)
+
+    def _enter_of(self, judgement: Judgement, came: Step) -> None:
+        """Enters what is judged of an answer or an event, with what led to it."""
+        if judgement.holds or came.kind == "exchange":
+            self.enter(judgement, [came])
+            return
+        payload = came.args[0] if came.args else None
+        id = user_id(member(payload, "senderId" if came.event == "typingStatus" else "userId"))
+        user = next((one.name for one in self.everyone if one.id == id), None)
+        self.enter(judgement, self.attendance.leading_to(came, user, list(self.last_steps)))
 
     def _by_name(self, text: str) -> str:
         """The text with the names of users in place of their ids."""
@@ -394,16 +408,16 @@ class World:
         for judgement in judge_acknowledgements(self.contract, event, answers):
             self.enter(judgement, [step])
 
-    def _sight(self, sighting: Sighting, evidence: Sequence[Step]) -> None:
+    def _sight(self, sighting: Sighting, step: Step) -> None:
         with self._lock:
             judgement = self._statuses.judge(sighting)
-        self.enter(judgement, evidence)
+        self._enter_of(judgement, step)
 
-    def _identify(self, message: Any, evidence: Sequence[Step]) -> None:
+    def _identify(self, message: Any, step: Step) -> None:
         with self._lock:
             judgements = list(self._identities.judge(message))
         for judgement in judgements:
-            self.enter(judgement, evidence)
+            self._enter_of(judgement, step)
 
     def _friends(self, user: str) -> frozenset[str]:
         known = self.target.are_friends

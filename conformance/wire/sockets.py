@@ -84,6 +84,8 @@ class Connection:
 
     def __init__(self, actor: str | None, pace: Pace, observe: Callable[[Received], None] | None):
         self.actor = actor
+        self.number: int | None = None
+        """By which steps name it."""
         self._pace = pace
         self._observe = observe
         self._changed = threading.Condition()  # guards what follows
@@ -114,6 +116,7 @@ class Connection:
         observe: Callable[[Received], None] | None = None,
         lost: Callable[[], object] | None = None,
         breathe: bool = False,
+        number: int | None = None,
     ) -> Self:
         """Connects to the root of the server at `url`, with `token` in the query.
 
@@ -126,7 +129,7 @@ class Connection:
         left running then. Raises ValueError for a URL that is none.
         """
         self = cls(actor, pace, observe)
-        self._lost = lost
+        self._lost, self.number = lost, number
         query = {} if token is None else {"token": token}
         address = Address.of(url, query, headers or {})
         self._session = Session(address, pace, self, f"r2c socket of {actor}")

@@ -2,7 +2,7 @@
 
 import json
 
-from conformance.evidence.leading import LONGEST_EVIDENCE, leading_to
+from conformance.evidence.leading import LONGEST_EVIDENCE, causing, leading_to
 from conformance.evidence.steps import Step
 from conformance.wire.http import Exchange
 from conformance.wire.sockets import Received
@@ -67,3 +67,48 @@ def test_of_what_says_nothing_the_last_steps_stay():
     steps = [sent(str(number)) for number in range(30)]
     for seen in (None, "nothing within 5 s", 7, {"text": "never said"}, []):
         assert leading_to(steps, seen) == steps[-LONGEST_EVIDENCE:]
+
+
+def joins(actor: str, number: int) -> Step:
+    return Step.of_connect(actor, "websocket", connection=number)
+
+
+def typed(actor: str, number: int, event: str = "typing") -> Step:
+    return Step.of_emit(actor, event, [{"recipientId": "b"}], connection=number)
+
+
+def test_whoever_was_there_is_there_again_and_whoever_had_left_is_not():
+    hears, left, types = joins("Ben", 1), joins("Asha", 2), joins("Asha", 3)
+    before = [hears, left, Step.of_close("Asha", connection=2), types]
+    row = [typed("Asha", 3)] * LONGEST_EVIDENCE
+    assert leading_to([*before, *row]) == [hears, types, *row]
+    goes = [Step.of_close("Asha", connection=3)] * LONGEST_EVIDENCE
+    seen = leading_to([hears, types, EMITTED, *goes], {"text": "emitted"})
+    assert seen == [hears, types, *goes]
+
+
+def came(event: str, payload: object) -> Step:
+    return Step.of_received("Ines", Received(event, (payload,), 0.0, 0.0, 1))
+
+
+def test_a_message_that_came_was_caused_by_what_said_it_or_was_said_last():
+    steps = [JOINS, ONE, EMITTED, typed("Asha", 1), READ]
+    assert causing(steps, came("receiveMessage", {"text": "one"}), None) == [ONE]
+    assert causing(steps, came("receiveMessage", {"text": 7}), None) == [EMITTED]
+    assert causing([JOINS, READ], came("receiveMessage", {"text": "one"}), None) == []
+
+
+def test_a_typing_that_is_told_was_caused_by_the_typist():
+    steps = [typed("Asha", 1), typed("Ben", 2), typed("Asha", 1, "stopTyping")]
+    assert causing(steps, came("typingStatus", {"isTyping": True}), "Asha") == [steps[0]]
+    assert causing(steps, came("typingStatus", {"isTyping": False}), "Asha") == [steps[2]]
+    assert causing(steps, came("typingStatus", {"isTyping": True}), None) == [steps[1]]
+    assert causing(steps, came("typingStatus", 7), "Ines") == []
+
+
+def test_a_status_was_caused_by_who_came_or_went():
+    steps = [joins("Asha", 1), joins("Ben", 2), joins("Asha", 3)]
+    assert causing(steps, came("userStatus", {"isOnline": True}), "Asha") == [steps[2]]
+    gone = Step.of_close("Ben", connection=2)
+    assert causing(steps, came("userStatus", {"isOnline": False}), "Ben") == [steps[1], gone]
+    assert causing(steps, came("userStatus", None), "Ines") == []

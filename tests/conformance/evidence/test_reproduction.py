@@ -381,6 +381,38 @@ def test_of_several_devices_of_one_user_the_one_acts_that_did():
     ]
 
 
+def test_each_connection_has_a_variable_and_a_name_of_its_own():
+    steps = [
+        Step.of_connect("Ines", "websocket", connection=7),
+        Step.of_connect("Ines", "polling", connection=8),
+        Step.of_emit("Ines", "typing", ["first"], connection=7),
+        Step.of_close("Ines", connection=8),
+        Step.of_emit("Ines", "typing", ["whichever is open"]),
+        Step.of_close("Ines", connection=7),
+        Step.of_emit("Ines", "typing", ["anew"], connection=9),
+    ]
+    script = socket_snippet(steps, "http://h", Redactor())
+    opened = re.findall(r'const (\w+) = await open\("(.*?)", .*, \["(.*?)"\]\)', script)
+    assert opened == [
+        ("ines_1", "Ines", "websocket"),
+        ("ines_2", "Ines 2", "polling"),
+        ("ines_3", "Ines 3", "websocket"),
+    ]
+    assert re.findall(r"^  (ines_\d)\.(.*?);$", script, re.MULTILINE) == [
+        ("ines_1", 'emit("typing", "first")'),
+        ("ines_2", "disconnect()"),
+        ("ines_1", 'emit("typing", "whichever is open")'),
+        ("ines_1", "disconnect()"),
+        ("ines_3", 'emit("typing", "anew")'),
+    ]
+
+
+def test_of_what_only_came_there_is_nothing_to_repeat(redactor):
+    got = Step.of_received("Asha", Received("receiveMessage", (), 0.0, 0.0, 1))
+    assert reproduction([got], "http://h", redactor) == ()
+    assert reproduction([], "http://h", redactor) == ()
+
+
 def test_javascript_values():
     assert json.loads(js(["a", 1, None, True])) == ["a", 1, None, True]
     assert js({"__proto__": b"\xff"}) == '{["__proto__"]: Buffer.from("/w==", "base64")}'

@@ -1,5 +1,6 @@
 """What happens to a backend is noted, and what says nothing about it is not judged."""
 
+import re
 import time
 from dataclasses import replace
 
@@ -53,6 +54,46 @@ def test_a_finding_tells_what_others_heard_after_what_was_sent(stage):
         ("received", "Ben", "odd"),
     ]
     assert all(before <= it.at <= time.time() for it in found.trace)
+
+
+def test_a_stray_message_is_repeated_by_who_heard_it_and_who_sent_it(stage):
+    world = stage.world
+    listener, sender, recipient = world.actors[:3]
+    opened = [world.attendance.number() for _ in range(3)]
+    for actor, number in zip((listener, sender, recipient), opened, strict=True):
+        world.step(Step.of_connect(actor.name, "websocket", connection=number))
+    said = [{"recipientId": recipient.id, "text": "stray"}]
+    world.step(Step.of_emit(sender.name, "sendMessage", said, connection=opened[1]))
+    message = {"sender": sender.id, "recipient": recipient.id, "text": "stray"}
+    received = Received("receiveMessage", (message,), 0, time.time(), 0)
+    step = Step.of_received(listener.name, received, connection=opened[0])
+    world.observe_event(listener, received, step)
+    found = {f.requirement: f for o in world.ledger.outcomes() for f in o.findings}["MSG-03"]
+    assert re.findall(r'open\("(\w+)"', found.script) == [listener.name, sender.name]
+    assert f'{sender.name.lower()}_1.emit("sendMessage"' in found.script
+
+
+def test_a_status_that_is_wrong_is_repeated_by_the_one_who_went(stage):
+    world = stage.world
+    listener, other = world.actors[:2]
+    opened = [world.attendance.number() for _ in range(2)]
+    for actor, number in zip((listener, other), opened, strict=True):
+        world.step(Step.of_connect(actor.name, "websocket", connection=number))
+    received = Received("userStatus", ({"userId": other.id, "isOnline": False},), 0, 0, 0)
+    step = Step.of_received(listener.name, received, connection=opened[0])
+    world.observe_event(listener, received, step)
+    found = {f.requirement: f for o in world.ledger.outcomes() for f in o.findings}["ALL-02"]
+    assert re.findall(r'open\("(\w+)"', found.script) == [listener.name, other.name]
+    assert f"{other.name.lower()}_1.disconnect()" in found.script
+
+
+def test_an_event_without_a_cause_offers_no_script(stage):
+    world = stage.world
+    received = Received("typingStatus", (7,), 0, 0, 0)
+    step = Step.of_received(world.actors[0].name, received, connection=world.attendance.number())
+    world.observe_event(world.actors[0], received, step)
+    (found,) = next(o.findings for o in world.ledger.outcomes() if o.findings)
+    assert (found.script, found.reproduce) == (None, ())
 
 
 def test_the_name_of_an_undocumented_event_tells_no_secret(stage):
