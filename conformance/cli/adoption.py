@@ -46,8 +46,13 @@ def run_command(arguments: Sequence[str]) -> int:
         ("--expired", "one that ran out ten minutes ago"),
         ("--not-yet-valid", "one whose time comes in an hour"),
         ("--nobody", "one of a user who does not exist"),
+        ("--wrong-key", "one signed with another key"),
+        ("--cut-off", "one whose signature lost its second half"),
+        ("--without-signature", "one without its third part"),
+        ("--altered", "one whose claims were replaced by those of another user"),
     ):
         kinds.add_argument(name, action="store_true", help=what)
+    kinds.add_argument("--unsigned", metavar="NONE", help="one of this algorithm, as none or nOnE")
     for command in (doctor, replay, token):
         command.add_argument("url", nargs="?", metavar="URL", help="the backend")
         command.add_argument("--target", type=Path, metavar="FILE", help="target file")
@@ -160,6 +165,17 @@ def _token(arguments: "argparse.Namespace") -> int:
             token = mint.nobody(
                 replace(user, id=f"e{secrets.token_hex(12)[1:]}", public_id="NOBODY")
             )
+        elif arguments.wrong_key:
+            token = mint.wrong_key(user)
+        elif arguments.cut_off:
+            token = mint.truncated(user)
+        elif arguments.without_signature:
+            token = mint.two_parts(user)
+        elif arguments.altered:
+            # Signed for somebody else, and so that it names this user.
+            token = mint.altered(next(it for it in target.users if it is not user), user)
+        elif arguments.unsigned is not None:
+            token = mint.unsigned(user, arguments.unsigned)
         else:
             token = mint.valid(user)
     except (NoToken, TargetError) as error:

@@ -36,15 +36,18 @@ PLAIN_TARGET = re.compile(rb"[A-Za-z0-9/._~%?=&:@!$'()*+,;-]*")
 """Request targets that curl sends as they stand in a URL."""
 
 
-def reproduction(steps: Sequence[Step], url: str, redactor: Redactor) -> tuple[str, ...]:
+def reproduction(
+    steps: Sequence[Step], url: str, redactor: Redactor, expected: str = "", observed: str = ""
+) -> tuple[str, ...]:
     """What to paste to repeat `steps`: curl lines, or one script where sockets take part. Nothing
-    where nothing was done, but only came from the backend.
+    where nothing was done, but only came from the backend. A script says at its end what was
+    `expected` and `observed`, so that it is known what to look for.
     """
     if all(step.kind == "received" for step in steps):
         return ()
     if all(step.kind == "exchange" for step in steps):
         return tuple(curl_line(step.exchange, redactor) for step in steps if step.exchange)
-    return (socket_snippet(steps, url, redactor),)
+    return (socket_snippet(steps, url, redactor, expected, observed),)
 
 
 # curl
@@ -163,8 +166,8 @@ PROLOGUE = """\
 const {{ io }} = require("socket.io-client");
 const url = {url};
 const pause = (ms = 300) => new Promise((done) => setTimeout(done, ms));
-const open = (name, token, transports) => new Promise((done) => {{
-  const socket = io(url, {{ query: {{ token }}, transports, forceNew: true, reconnection: false }});
+const open = (name, query, transports) => new Promise((done) => {{
+  const socket = io(url, {{ query, transports, forceNew: true, reconnection: false }});
   const tell = (what) => (...args) => console.log(name, what, JSON.stringify(args));
   socket.onAny((event, ...args) => tell("gets " + event)(...args));
   socket.on("connect", () => {{ tell("is connected")(); done(socket); }});
@@ -182,7 +185,6 @@ OPENING = "(async () => {\n"
 """Behind it stand the lines that are a script's own."""
 
 EPILOGUE = """\
-  await pause(2000);
   process.exit();
 })();"""
 
@@ -193,7 +195,9 @@ TRANSPORTS: Mapping[Transport, str] = {
 }
 
 
-def socket_snippet(steps: Sequence[Step], url: str, redactor: Redactor) -> str:
+def socket_snippet(
+    steps: Sequence[Step], url: str, redactor: Redactor, expected: str = "", observed: str = ""
+) -> str:
     """A script for node that repeats the steps in their order and tells what comes back.
 
     `url` is the backend's; requests among the steps go to it with fetch. An actor who acts
@@ -202,7 +206,11 @@ def socket_snippet(steps: Sequence[Step], url: str, redactor: Redactor) -> str:
     script = _Script(redactor)
     for step in steps:
         script.add(step)
-    names = sorted(script.environment)
+    script.end(expected, observed)
+    names = [
+        f'{name}="$({script.makers[name]})"' if name in script.makers else name
+        for name in sorted(script.environment)
+    ]
     environment = f" and {', '.join(names)} in the environment" if names else ""
     origin = redactor.text(origin_and_target(url)[0].decode())
     prologue = PROLOGUE.format(environment=environment, url=json.dumps(origin))
@@ -245,6 +253,8 @@ class _Script:
         self._sockets: dict[_Socket, str] = {}
         self._count: Counter[str] = Counter()
         self.environment: set[str] = set()
+        self.makers: dict[str, str] = {}
+        """What prints the value of a variable of the environment."""
         self.lines: list[str] = []
 
     def add(self, step: Step) -> None:
@@ -271,11 +281,23 @@ class _Script:
         # Which of a user's sockets gets something is to be seen in what the script prints.
         name = step.who if step.device is not None or number == 1 else f"{actor} {number}"
         own = self._redactor.placeholder(name_of_token(actor))
-        token = own if step.token is None else step.token
-        self.lines.append(
-            f"const {socket} = await open({js(name)}, {self._string(token)},"
-            f" {TRANSPORTS[step.transport]});"
-        )
+        if step.query is None:
+            token = self._string(own if step.token is None else step.token)
+            query = f"{{ token: {token} }}"
+            if step.made_with and token.startswith("process.env."):
+                self.makers[token.removeprefix("process.env.")] = step.made_with
+        else:
+            query = js(self._redactor(step.query))
+        transports = TRANSPORTS[step.transport]
+        self.lines.append(f"const {socket} = await open({js(name)}, {query}, {transports});")
+
+    def end(self, expected: str, observed: str) -> None:
+        """Waits for what is still on its way, and says what to look for."""
+        self.lines.append("await pause(2000);")
+        for name, said in (("Expected:", expected), ("The run saw:", observed)):
+            if said:
+                told = textwrap.shorten(one_line(self._redactor.text(said)), 300, placeholder=" …")
+                self.lines.append(f"console.log({js(f'{name} {told}')});")
 
     def _open(self, step: Step) -> "_Socket | None":
         """The open socket that acts in a step; the actor's last one where the step does not say."""

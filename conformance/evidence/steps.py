@@ -1,7 +1,7 @@
 """What was done to the backend and what it did, step by step: the evidence behind a finding."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal, Self
 
@@ -23,6 +23,9 @@ class Step:
     exchange: Exchange | None = None
     transport: Transport = "websocket"
     token: str | None = None  # of a connection, where it is not the actor's own
+    query: Mapping[str, str] | None = None  # of a connection that brings no token
+    made_with: str = ""
+    """What prints the token that is not the actor's own, in sh; empty where nothing is known to."""
     event: str = ""
     args: tuple[Any, ...] = ()
     acknowledge: bool = False

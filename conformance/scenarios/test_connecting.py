@@ -1,5 +1,7 @@
 """Connecting, being refused, and coming back (notes, section 4.1)."""
 
+from dataclasses import replace
+
 from conformance.judging import messages
 from conformance.judging.messages import member, same_id
 from conformance.judging.monitors import BESIDE_THE_APPLICATION
@@ -67,7 +69,7 @@ def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) ->
     clients = knock(stage, queries)
     hasty = knock(
         stage,
-        [(id, f"{kind}, before it asked to connect,", query) for id, kind, query in queries[:2]],
+        [replace(it, kind=f"{it.kind}, before it asked to connect,") for it in queries[:2]],
         join=False,
     )
     try:
@@ -99,8 +101,10 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
             if client.intruder.joined
             else f"A client without a good token gets no answer over {client.transport}",
             "a connect error, an HTTP error, or a disconnect before any event",
-            f"no refusal within {stage.pace.answer:.0f} s",
-            evidence=[],
+            f"connected, and still so {stage.pace.delivery:.0f} s later"
+            if client.intruder.joined
+            else f"neither a connection nor a refusal within {stage.pace.answer:.0f} s",
+            evidence=client.steps,
         )
         told = [event for event in client.intruder.heard_as_a_guest if event[0] in EVENTS]
         stage.check(
@@ -109,7 +113,7 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
             f"A client {client.kind} gets events over {client.transport} before it is refused",
             "no event of the contract before the disconnect",
             told,
-            evidence=[],
+            evidence=client.steps,
         )
         status = client.intruder.status
         stage.check(
@@ -118,7 +122,7 @@ def judge_refusals(stage: Stage, clients: list[Attempt]) -> None:
             f"The handshake of a client {client.kind} is answered {status} over {client.transport}",
             "a refusal, no 5xx",
             status,
-            evidence=[],
+            evidence=client.steps,
         )
 
 

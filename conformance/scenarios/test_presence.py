@@ -332,7 +332,7 @@ def test_who_was_refused_has_neither_come_nor_gone(stage: Stage) -> None:
     (helper,) = stage.bystanders(watch.user, *watch.friends, most=1)
     (aside,) = stage.connect(helper)
     # Whether a user who does not exist is refused is not certain.
-    queries = [door for door in doors(stage, watch.user, helper) if door[0] == "CONN-02"]
+    queries = [door for door in doors(stage, watch.user, helper) if door.requirement == "CONN-02"]
 
     def knocked(speaker: Actor, socket: Connection, online: bool) -> Received | None:
         since = watch.marks()

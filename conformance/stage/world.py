@@ -229,7 +229,13 @@ class World:
                 summary=self.redactor.text(judgement.summary),
                 expected=self.redactor.text(judgement.expected),
                 observed=self.redactor.text(judgement.observed),
-                reproduce=reproduction(evidence, self.target.url, self.redactor),
+                reproduce=reproduction(
+                    evidence,
+                    self.target.url,
+                    self.redactor,
+                    judgement.expected,
+                    judgement.observed,
+                ),
                 trace=self._trace(evidence),
                 cause=judgement.cause,
             )

@@ -1,7 +1,8 @@
 """Authorization headers that a backend has to refuse with 401."""
 
 import base64
-from collections.abc import Callable, Iterator
+import shlex
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from conformance.backend.target import TargetError, User
@@ -12,6 +13,18 @@ from contract import Level
 
 NONE = ("none", "None", "NONE", "nOnE")
 """Spellings of the algorithm that signs nothing."""
+
+KINDS: Mapping[str, str] = {
+    "a token without its signature": "--without-signature",
+    "a token that is cut off": "--cut-off",
+    "a token signed with another key": "--wrong-key",
+    "a token that expired ten minutes ago": "--expired",
+    **{f"an unsigned token of the algorithm {it}": f"--unsigned {it}" for it in NONE},
+    "a token whose claims were replaced": "--altered",
+    "a token of a user who does not exist": "--nobody",
+    "a token that becomes valid in an hour": "--not-yet-valid",
+}
+"""With which option `r2c-verify token` prints which of `broken_tokens`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +100,12 @@ def broken_tokens(
     nobody = User(stage.unknown_id(), f"NOBODY{stage.random.randrange(10**11)}", "Nobody")
     yield "AUTH-07", "a token of a user who does not exist", lambda: mint.nobody(nobody)
     yield "AUTH-10", "a token that becomes valid in an hour", lambda: mint.not_yet_valid(user)
+
+
+def made_with(kind: str, user: User) -> str:
+    """What prints such a token in sh; empty where `r2c-verify token` knows none."""
+    option = KINDS.get(kind)
+    return f"r2c-verify token {option} {shlex.quote(user.name)}" if option else ""
 
 
 def huge() -> str:

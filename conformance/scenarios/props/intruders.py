@@ -3,15 +3,17 @@
 import json
 import re
 import threading
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 from conformance.backend.target import TargetError
 from conformance.backend.tokens import NoToken
-from conformance.scenarios.props.credentials import broken_tokens
+from conformance.evidence.steps import Step
+from conformance.scenarios.props.credentials import broken_tokens, made_with
 from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
@@ -30,6 +32,8 @@ from conformance.wire.transports import (
 )
 
 BOTH: tuple[Transport, ...] = ("websocket", "polling")
+INTRUDER = "Intruder"
+"""Whoever knocks, in stories and scripts."""
 AT_ONCE = 8
 """Clients who knock at the same time."""
 REFUSES = {
@@ -214,18 +218,40 @@ class Attempt:
     transport: str
     intruder: Intruder
     mark: str
+    steps: tuple[Step, ...]
+    """What repeats it."""
 
 
-Door = tuple[str, str, Mapping[str, str]]
-"""Which requirement refuses a client, what is the matter with it, and its query."""
+@dataclass(frozen=True, slots=True)
+class Door:
+    """How a client that a server has to refuse wants to come in."""
+
+    requirement: str
+    """Which requirement refuses it."""
+    kind: str
+    """What is the matter with it."""
+    query: Mapping[str, str]
+    made_with: str = ""
+    """What prints its token in sh."""
+
+    def step(self, transport: Transport) -> Step:
+        """The attempt, which begins now."""
+        token = self.query.get("token")
+        return replace(
+            Step.of_connect(INTRUDER, transport, token),
+            query=self.query if token is None else None,
+            made_with=self.made_with,
+            at=time.time(),
+        )
 
 
 def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
     """Clients without a good token who call themselves the victim. A token that cannot be made for
     this target is entered as untestable.
     """
-    yield "CONN-02", "without a token", {}
-    yield "CONN-02", "with a user's id for a token", {"userId": victim.id, "id": victim.id}
+    yield Door("CONN-02", "without a token", {})
+    ids = {"userId": victim.id, "id": victim.id}
+    yield Door("CONN-02", "with a user's id for a token", ids)
     for over_http, kind, make in broken_tokens(stage, victim.user, other.user):
         if id := REFUSES.get(over_http):
             try:
@@ -233,22 +259,25 @@ def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
             except (NoToken, TargetError) as reason:
                 stage.untestable(id, str(reason))
                 continue
-            if token.count(".") == 2:
+            command = made_with(kind, victim.user)
+            if command or token.count(".") == 2:
                 stage.world.redactor.register(f"{kind} of {victim.name}", token)
-            yield id, f"with {kind}", {"token": token}
+            yield Door(id, f"with {kind}", {"token": token}, command)
 
 
 def knock(stage: Stage, doors: Iterable[Door], *, join: bool = True) -> list[Attempt]:
     """Each client over each transport. Ends the scenario when nobody listens."""
 
-    def one(id: str, kind: str, query: Mapping[str, str], transport: Transport) -> Attempt:
+    def one(door: Door, transport: Transport) -> Attempt:
+        steps = (door.step(transport),)
         url = stage.world.target.url
-        intruder = Intruder.enter(url, query, transport, stage.pace, join=join)
-        return Attempt(id, kind, transport, intruder, stage.text("let me in"))
+        intruder = Intruder.enter(url, door.query, transport, stage.pace, join=join)
+        mark = stage.text("let me in")
+        return Attempt(door.requirement, door.kind, transport, intruder, mark, steps)
 
     # Several at a time: a backend may leave each of them without an answer.
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        waiting = [pool.submit(one, *it, over) for it in doors for over in BOTH]
+        waiting = [pool.submit(one, door, over) for door in doors for over in BOTH]
         try:
             return [attempt.result() for attempt in waiting]
         except Unreachable as error:

@@ -1,5 +1,6 @@
 """The commands by which a team begins, as a shell runs them."""
 
+import base64
 import json
 import subprocess
 import sys
@@ -55,6 +56,30 @@ def test_broken_tokens_are_broken_as_asked(
     token = run(begun, "token", "Asha", kind).stdout.strip()
     with pytest.raises(error):
         jwt.decode(token, SECRET, algorithms=["HS256"])
+
+
+@pytest.mark.parametrize(
+    ("kind", "error"),
+    [
+        (("--wrong-key",), jwt.InvalidSignatureError),
+        (("--cut-off",), jwt.InvalidTokenError),
+        (("--without-signature",), jwt.DecodeError),
+        (("--altered",), jwt.InvalidSignatureError),
+        (("--unsigned", "nOnE"), jwt.InvalidAlgorithmError),
+    ],
+    ids=str,
+)
+def test_tokens_that_anybody_could_make_name_the_user_and_prove_nothing(
+    begun: Path, kind: tuple[str, ...], error: type[jwt.PyJWTError]
+) -> None:
+    token = run(begun, "token", "Asha", *kind).stdout.strip()
+    with pytest.raises(error):
+        jwt.decode(token, SECRET, algorithms=["HS256"])
+    valid = run(begun, "token", "Asha").stdout.strip()
+    claims = jwt.decode(valid, SECRET, algorithms=["HS256"])
+    payload = token.split(".")[1]
+    read = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert read["id"] == claims["id"]
 
 
 def test_a_token_of_nobody_names_no_user_of_the_file(begun: Path) -> None:

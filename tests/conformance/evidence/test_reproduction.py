@@ -9,7 +9,9 @@ import subprocess
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 import socketio
@@ -222,7 +224,9 @@ def socket_server() -> Iterator[tuple[str, list[tuple[object, ...]]]]:
 
     @sio.event
     def connect(sid, environ):
-        tokens[sid] = environ["QUERY_STRING"].split("token=")[1].split("&")[0]
+        tokens[sid] = parse_qs(environ["QUERY_STRING"]).get("token", [""])[0]
+        if not tokens[sid]:
+            raise socketio.exceptions.ConnectionRefusedError("no token")
         if tokens[sid] != TOKEN:
             raise ConnectionRefusedError("unauthorized")
 
@@ -294,8 +298,9 @@ def test_the_script_repeats_the_steps_in_node(redactor, tmp_path):
             Step.of_connect("Asha", "polling"),
             Step.of_close("Asha", dropped=True),
             Step.of_connect("Mallory", "websocket", token=BROKEN),
+            replace(Step.of_connect("Nobody", "websocket"), query={}),
         ]
-        (script,) = reproduction(steps, url, redactor)
+        (script,) = reproduction(steps, url, redactor, "nothing", f"a\nword with {TOKEN}")
         printed = run_node(script, tmp_path)
     assert TOKEN not in script and BROKEN not in script
     assert script.startswith(
@@ -312,6 +317,8 @@ def test_the_script_repeats_the_steps_in_node(redactor, tmp_path):
     assert 'Asha gets the acknowledgement [{"success":true}]' in printed
     assert 'POST /api/messages/send?x=%C3%A9 201 {"success":true}' in printed
     assert "Mallory is refused" in printed
+    assert 'Nobody is refused ["no token"]' in printed
+    assert printed.endswith("Expected: nothing\nThe run saw: a word with $TOKEN_ASHA\n")
 
 
 @needs_client
@@ -351,7 +358,7 @@ def test_each_user_connects_with_the_variable_that_stands_for_the_own_token():
     users = ("\u00c1sha", "Asha", "7", "Nobody")
     steps = [Step.of_connect(user, "websocket") for user in users]
     script = socket_snippet(steps, "http://h", redactor)
-    assert re.findall(r'await open\("([^"]+)", process.env.(\w+),', script) == [
+    assert re.findall(r'await open\("([^"]+)", { token: process.env.(\w+) },', script) == [
         ("\\u00c1sha", "TOKEN_ASHA"),
         ("Asha", "TOKEN_ASHA_2"),
         ("7", "TOKEN_ASHA_2"),
@@ -405,6 +412,17 @@ def test_each_connection_has_a_variable_and_a_name_of_its_own():
         ("ines_1", "disconnect()"),
         ("ines_3", 'emit("typing", "anew")'),
     ]
+
+
+def test_a_script_says_how_a_token_is_made_that_lets_nobody_in(redactor):
+    command = "r2c-verify token --expired Asha"
+    step = replace(Step.of_connect("Intruder", "polling", token=BROKEN), made_with=command)
+    script = socket_snippet([step, Step.of_connect("Asha", "polling")], "http://h", redactor)
+    assert script.splitlines()[0] == (
+        f'// needs socket.io-client@4.8 from npm and BROKEN_TOKEN="$({command})", TOKEN_ASHA'
+        " in the environment"
+    )
+    assert 'await open("Intruder", { token: process.env.BROKEN_TOKEN }, ["polling"])' in script
 
 
 def test_of_what_only_came_there_is_nothing_to_repeat(redactor):

@@ -85,7 +85,7 @@ def test_what_all_scripts_have_in_common_stands_there_once():
         for id, script in zip(("TYPE-01", "TYPE-02"), scripts, strict=True)
     ]
     text = as_markdown(report(*found))
-    assert text.count("const open = (name, token, transports)") == 1
+    assert text.count("const open = (name, query, transports)") == 1
     assert text.count("needs socket.io-client@4.8") == 2
     for name in ("one", "two"):
         assert f'asha_1.emit("typing", {{["to"]: "{name}"}});' in text

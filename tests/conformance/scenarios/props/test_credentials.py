@@ -43,3 +43,12 @@ def test_no_header_shows_a_valid_token_not_even_encoded(stage):
         assert actor.token not in shown
         for word in re.findall(r"[A-Za-z0-9+/=]{40,}", shown):
             assert actor.token.encode() not in base64.b64decode(word + "==")
+
+
+def test_what_prints_a_broken_token_is_known_by_the_names_that_there_are(stage):
+    actor, other, _ = stage.world.actors
+    names = {name for _, name, _ in credentials.broken_tokens(stage, actor.user, other.user)}
+    assert set(credentials.KINDS) <= names
+    command = credentials.made_with("a token that expired ten minutes ago", actor.user)
+    assert command == "r2c-verify token --expired Asha"
+    assert credentials.made_with("an empty token", actor.user) == ""
