@@ -26,6 +26,8 @@ class Sockets:
 
 
 class Socket:
+    number = None
+
     def __init__(self, sockets: Sockets, id: str) -> None:
         self._sockets, self._id, self._since = sockets, id, time.monotonic()
         self._heard: list[tuple] = []
