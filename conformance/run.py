@@ -78,6 +78,8 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         stack.callback(events.close)
         journal.listen(events)
         journal.listen(listen)
+        found: dict[str, None] = {}
+        journal.listen(lambda note: _remember(note, found))
         ledger = Ledger(
             selected(plan), lambda finding: _note_finding(journal, finding), redactor.text
         )
@@ -137,6 +139,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
             fuzzed_all=tally.complete,
             stopped=stopped,
             fault=fault,
+            found=tuple(found),
         )
         journal.note(
             "run-ended",
@@ -235,6 +238,11 @@ def _judge(
         tally.add(company.fuzz(plan.profile, backend))
         backend.lives()
     return stopped or backend.gone
+
+
+def _remember(note: Note, found: dict[str, None]) -> None:
+    if note["kind"] == "finding":
+        found.setdefault(note["fingerprint"])
 
 
 def _note_finding(journal: Journal, finding: Finding) -> None:

@@ -9,6 +9,9 @@ from enum import IntEnum, StrEnum
 from conformance.evidence.trace import Passage
 from contract import Level, Requirement
 
+DEATH = "ALL-05"
+"""The requirement that a backend breaks which dies."""
+
 
 @dataclass(frozen=True, slots=True)
 class Finding:

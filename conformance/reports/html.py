@@ -178,7 +178,10 @@ def _cards(report: Report) -> Iterator[Card]:
         for group in report.causes
         for _, finding in group
     }
-    for outcome in report.outcomes:
+    pairs = (*(pair for group in report.causes for pair in group), *report.known)
+    places = {finding.fingerprint: place for place, (_, finding) in enumerate(pairs)}
+    outcomes = {outcome.requirement.id: outcome for outcome, _ in pairs}
+    for outcome in outcomes.values():
         told = [
             *(
                 _told(report, finding, room, of=causes[finding.requirement, finding.fingerprint])
@@ -186,7 +189,12 @@ def _cards(report: Report) -> Iterator[Card]:
             ),
             *(_told(report, finding, room, known=True) for finding in outcome.known),
         ]
-        told.sort(key=lambda it: ("failed", "warning", "known").index(it.state))
+        told.sort(
+            key=lambda it: (
+                ("failed", "warning", "known").index(it.state),
+                places[it.finding.fingerprint],
+            )
+        )
         if told:
             yield Card(outcome, told[0].state, tuple(told))
 

@@ -9,6 +9,7 @@ from shlex import quote
 from conformance.evidence.printable import printable
 from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import (
+    DEATH,
     Finding,
     Outcome,
     Status,
@@ -70,6 +71,8 @@ class Report:
     """What was known before the run; None where no baseline was given."""
     checks: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """What judges each requirement, in sentences."""
+    found: tuple[str, ...] = ()
+    """The fingerprints of the findings in the order in which they were found."""
 
     def against(self, baseline: Baseline, known: frozenset[str]) -> "Report":
         """The same run, its findings compared with the accepted ones; `known` are the ids of all
@@ -125,12 +128,14 @@ class Report:
     @property
     def failures(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The findings that count against the backend, each with its requirement's outcome."""
-        return tuple(pair for pair in self._findings() if self.counts_against(pair[1]))
+        pairs = (pair for group in self.causes for pair in group)
+        return tuple(pair for pair in pairs if self.counts_against(pair[1]))
 
     @property
     def warnings(self) -> tuple[tuple[Outcome, Finding], ...]:
         """The other findings."""
-        return tuple(pair for pair in self._findings() if not self.counts_against(pair[1]))
+        pairs = (pair for group in self.causes for pair in group)
+        return tuple(pair for pair in pairs if not self.counts_against(pair[1]))
 
     @property
     def known(self) -> tuple[tuple[Outcome, Finding], ...]:
@@ -144,10 +149,19 @@ class Report:
 
     @property
     def causes(self) -> list[list[Pair]]:
-        """The findings, those that count first, and behind each the others of the same cause. In
-        the order of the contract a requirement of its own comes before the schemas (ALL).
+        """The findings, and behind each the others of the same cause: deaths first, since much may
+        come of them, then what counts, each in the order in which it was found. Within a cause the
+        order is that of the contract, in which a requirement of its own comes before the schemas.
         """
-        return together([*self.failures, *self.warnings])
+        places = {fingerprint: place for place, fingerprint in enumerate(self.found)}
+
+        def rank(group: Sequence[Pair]) -> tuple[bool, bool, int]:
+            death = any(finding.requirement == DEATH for _, finding in group)
+            found = min(places.get(finding.fingerprint, len(places)) for _, finding in group)
+            return not death, not self.counts_against(group[0][1]), found
+
+        pairs = sorted(self._findings(), key=lambda pair: not self.counts_against(pair[1]))
+        return sorted(together(pairs), key=rank)
 
     @property
     def fuzzing_in_words(self) -> str | None:

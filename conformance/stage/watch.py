@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from conformance.backend.processes import BackendProcess, ProcessError
 from conformance.evidence.steps import Step
+from conformance.judging.findings import DEATH
 from conformance.judging.judgements import Judgement
 from conformance.judging.monitors import shortened
 from conformance.stage.absence import NOT_YET, Problem, problem, refusal
@@ -135,7 +136,7 @@ class Backend:
         steps = list(self._world.last_steps)
         problem, away = self._problem(), self._world.lookout.take(self._risen)
         if problem is None and away is None:
-            self._world.enter(Judgement("ALL-05", True))
+            self._world.enter(Judgement(DEATH, True))
             return True
         if away is not None:
             steps = list(away.before)
@@ -267,7 +268,7 @@ def _death(
     if last_words is not None:
         observed += f"\n{last_words}"
     expected = "a process that survives whatever is sent"
-    return Judgement("ALL-05", False, summary, expected, observed), steps
+    return Judgement(DEATH, False, summary, expected, observed), steps
 
 
 def spent(seconds: float) -> Callable[[], bool]:

@@ -78,6 +78,8 @@ def run(tmp_path):
         assert SCHEMA.is_valid(written)
         assert written == json.loads(json.dumps(as_json(report)))
         assert last_note(tmp_path)["kind"] == "run-ended"
+        findings = {f.fingerprint for outcome in report.outcomes for f in outcome.findings}
+        assert findings <= set(report.found)
         assert last_note(tmp_path)["verdict"] == report.verdict
         return report
 

@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 
 from conformance.judging.baseline import Baseline, Entry
 from conformance.judging.findings import Finding, Outcome, Status, Verdict
+from conformance.reports.html import as_html
+from conformance.reports.markdown import as_markdown
 from conformance.reports.report import Report
 from contract import Level, Requirement
 
@@ -135,3 +137,29 @@ def test_which_findings_count_hangs_on_their_level_and_on_how_strict_the_run_is(
     must, should = BROKEN_MUST.findings[0], BROKEN_SHOULD.findings[0]
     assert [report().counts_against(it) for it in (must, should)] == [True, False]
     assert [report(strict=True).counts_against(it) for it in (must, should)] == [True, True]
+
+
+def found(id: str, summary: str, level: Level = "must", cause: str | None = None) -> Outcome:
+    finding = Finding(id, level, summary, "this", "that", cause=cause)
+    return Outcome(requirement(id, level), Status.FAILED, findings=(finding,))
+
+
+def test_deaths_come_first_then_what_counts_in_the_order_in_which_it_was_found():
+    outcomes = (
+        found("AUTH-01", "a warning", "should"),
+        found("SEND-02", "of a cause", cause="its form"),
+        found("SEND-16", "found late"),
+        found("MSG-03", "found early"),
+        found("ALL-01", "the schema", cause="its form"),
+        found("ALL-05", "a death"),
+    )
+    by_id = {each.requirement.id: each.findings[0].fingerprint for each in outcomes}
+    live = ("AUTH-01", "MSG-03", "ALL-01", "ALL-05", "SEND-16", "SEND-02")
+    given = report(*outcomes, found=tuple(by_id[id] for id in live))
+    order = [[finding.requirement for _, finding in group] for group in given.causes]
+    assert order == [["ALL-05"], ["MSG-03"], ["SEND-02", "ALL-01"], ["SEND-16"], ["AUTH-01"]]
+    assert [finding.summary for _, finding in given.warnings] == ["a warning"]
+    for text in (as_html(given), as_markdown(given), str(given)):
+        texts = ("a death", "found early", "of a cause", "the schema", "found late")
+        places = [text.index(piece) for piece in texts]
+        assert places == sorted(places)
