@@ -15,6 +15,7 @@ from rich.text import Text
 from conformance.evidence.journal import Note
 from conformance.evidence.printable import one_line, printable
 from conformance.judging.findings import Status, Verdict, counted
+from conformance.reports.cases import alike, cases, gathered
 from conformance.reports.files import script_name
 from conformance.reports.report import SIGNS, Pair, Report
 from contract import GROUPS
@@ -40,6 +41,8 @@ MOST_SHOWN = 3
 """Findings of one requirement that the terminal shows; the page has them all."""
 MOST_OF_A_CAUSE = 8
 """Further findings of one cause that it names."""
+MOST_KINDS = 12
+"""Kinds of stimuli that it names where findings are told as cases of one."""
 _PIECE = re.compile(r"[^ ,]*[ ,]+|[^ ,]+")
 """What stays on one line where it can: a word, or a part of JSON up to a comma."""
 NARROW = 60
@@ -63,6 +66,9 @@ class LiveProgress:
     def __init__(self, console: Console, strict: bool = False) -> None:
         self._levels = counted(strict)
         self._causes: set[str] = set()
+        self._told: list[Note] = []
+        self._early: list[Note] | None = []
+        """Findings that came before the run could say what it verifies; None from then on."""
         self._stack = ExitStack()
         self._progress = Progress(
             SpinnerColumn(),
@@ -86,6 +92,7 @@ class LiveProgress:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        self._show_early()
         self._stack.close()
 
     def __call__(self, note: Note) -> None:
@@ -101,6 +108,7 @@ class LiveProgress:
                     style="dim",
                 )
                 self._progress.console.print(line, soft_wrap=True)
+                self._show_early()
             case "scenarios-collected":
                 show(self._task, total=note["total"], completed=0, phase="scenarios")
             case "scenario-started":
@@ -110,16 +118,37 @@ class LiveProgress:
             case "fuzzing-started":
                 show(self._task, total=None, phase="fuzzing", description=printable(note["what"]))
             case "finding":
-                cause = note.get("cause")
-                if cause in self._causes:
-                    return  # told at the end, beside the one that was shown
-                if cause is not None:
-                    self._causes.add(cause)
-                state = "failed" if note["level"] in self._levels else "warning"
-                line = Text(f" {SIGNS[state]} ", style=_LEVELS[note["level"]])
-                line.append(f"{note['requirement']} ", style="bold")
-                line.append(printable(note["summary"]), style="default")
-                self._progress.console.print(line, soft_wrap=True)
+                if self._early is not None:
+                    self._early.append(note)
+                else:
+                    self._show_finding(note)
+
+    def _show_early(self) -> None:
+        early, self._early = self._early or [], None
+        for note in early:
+            self._show_finding(note)
+
+    def _show_finding(self, note: Note) -> None:
+        cause = note.get("cause")
+        if cause in self._causes or any(_repeats(note, told) for told in self._told):
+            return  # told at the end, beside the one that was shown
+        if cause is not None:
+            self._causes.add(cause)
+        self._told.append(note)
+        state = "failed" if note["level"] in self._levels else "warning"
+        line = Text(f" {SIGNS[state]} ", style=_LEVELS[note["level"]])
+        line.append(f"{note['requirement']} ", style="bold")
+        line.append(printable(note["summary"]), style="default")
+        self._progress.console.print(line, soft_wrap=True)
+
+
+def _repeats(note: Note, told: Note) -> bool:
+    """Whether a finding says of another stimulus what was told already."""
+    return (
+        (note["requirement"], note["level"]) == (told["requirement"], told["level"])
+        and note["summary"] != told["summary"]
+        and alike(note["summary"], told["summary"])
+    )
 
 
 def print_report(report: Report, console: Console, folder: str) -> None:
@@ -173,16 +202,23 @@ def _section(
         return
     console.print(Text(title, style="bold underline"))
     shown: Counter[str] = Counter()
-    for (outcome, finding), *others in groups:
+    left_out: Counter[str] = Counter()
+    entries = gathered(groups, lambda group: group[0][1].summary, _alone)
+    for entry in entries:
+        (outcome, finding), *others = entry[0]
         shown[finding.requirement] += 1
         if shown[finding.requirement] > MOST_SHOWN:
+            left_out[finding.requirement] += len(entry)
             continue
+        told = cases([group[0][1].summary for group in entry])
         heading = Text(f"{finding.requirement} ", style=_LEVELS[finding.level])
-        heading.append(printable(finding.summary), style="bold")
+        heading.append(printable(told.title), style="bold")
         heading.append(f"  {outcome.requirement.notes}", style="dim")
         console.print(heading)
         for name, value in (("expected", finding.expected), ("observed", finding.observed)):
             _hanging(console, f"{name}  ", "dim", value)
+        if told.kinds:
+            _hanging(console, "cases     ", "dim", _listed(told.kinds))
         commands = finding.reproduce
         if finding.script is not None:
             needs = finding.script.splitlines()[0].removeprefix("// ")
@@ -192,12 +228,22 @@ def _section(
             console.print(Text(f"  {printable(command)}", style="cyan"), soft_wrap=True)
         _same_cause(console, report, finding.cause, others)
         console.print()
-    for requirement, count in shown.items():
-        if count > MOST_SHOWN:
-            more = f"{requirement}: {count - MOST_SHOWN} more in {folder}/report.html"
-            console.print(Text(more, style="dim"), soft_wrap=True)
-    if max(shown.values()) > MOST_SHOWN:
+    for requirement, count in left_out.items():
+        more = f"{requirement}: {count} more in {folder}/report.html"
+        console.print(Text(more, style="dim"), soft_wrap=True)
+    if left_out:
         console.print()
+
+
+def _alone(group: Sequence[Pair]) -> object:
+    """What findings have to have in common to be cases of one; nothing where a cause tells more."""
+    finding = group[0][1]
+    return (finding.requirement, finding.level) if finding.cause is None else id(group)
+
+
+def _listed(kinds: Sequence[str]) -> str:
+    more = len(kinds) - MOST_KINDS
+    return "; ".join(kinds[:MOST_KINDS]) + (f"; and {more} more kinds" if more > 0 else "")
 
 
 def _same_cause(

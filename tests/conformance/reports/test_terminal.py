@@ -272,6 +272,46 @@ def test_a_run_begins_with_what_it_verifies_and_how_that_came_to_run():
     ]
 
 
+def test_what_is_found_before_the_run_says_what_it_verifies_stands_below_that():
+    out = io.StringIO()
+    begun = {"kind": "run-started", "target": "http://h", "profile": "quick", "backend": "running"}
+    found = {"kind": "finding", "level": "must", "requirement": "ALL-02", "summary": "Early"}
+    with LiveProgress(Console(file=out, width=80, highlight=False)) as progress:
+        progress(found)
+        progress(begun | {"target_file": None})
+        progress(found | {"summary": "Late"})
+    lines = out.getvalue().splitlines()
+    assert lines[0].startswith("Verifying http://h")
+    assert lines[1:] == [" ✗ ALL-02 Early", " ✗ ALL-02 Late"]
+
+
+TOKENS = [f"A client with a token {kind} is connected over polling" for kind in "abcdefghijklmnop"]
+
+
+def test_on_the_way_what_is_found_for_many_stimuli_is_told_once():
+    out = io.StringIO()
+    with LiveProgress(Console(file=out, width=80, highlight=False)) as progress:
+        for summary in (*TOKENS, "Else"):
+            note = {"requirement": "CONN-02", "level": "must", "summary": summary}
+            progress({"kind": "finding", **note})
+    assert out.getvalue().splitlines() == [f" ✗ CONN-02 {TOKENS[0]}", " ✗ CONN-02 Else"]
+
+
+@pytest.mark.parametrize("width", [80, 200])
+def test_what_is_found_for_many_stimuli_is_one_entry_with_its_kinds(width):
+    found = [finding("CONN-02", summary=summary) for summary in (*TOKENS, "Else")]
+    lines = printed(report(outcome("CONN-02", Status.FAILED, *found)), width).splitlines()
+    heads = [line for line in lines if line.startswith("CONN-02")]
+    assert [head.partition("  ")[0] for head in heads] == [
+        "CONN-02 A client with a token … is connected (16 cases)",
+        "CONN-02 Else",
+    ]
+    (kinds,) = (line for line in lines if line.startswith("  cases"))
+    assert kinds == "  cases     a; b; c; d; e; f; g; h; i; j; k; l; and 4 more kinds"
+    assert lines.count(f"  {CURL}") == 2
+    assert "17 findings" in lines[-1]
+
+
 def test_how_the_backend_came_to_run_is_told_at_the_end_too():
     given = report(outcome("SEND-09", Status.PASSED), backend="started by `npm start`")
     assert "http://localhost:5000, started by `npm start` · contract" in printed(given)
