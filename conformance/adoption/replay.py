@@ -1,11 +1,17 @@
 """The command `replay`: whether one finding of a report still occurs."""
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from conformance.evidence.printable import printable
+from conformance.judging.findings import DEATH
 from conformance.profiles import PROFILES
+from conformance.reports.cases import cases, gathered
+from conformance.reports.report import Report
 from contract import read_text
 
 FEWEST = 4
@@ -59,6 +65,69 @@ def find(report: Path, wanted: str) -> tuple[Replayable, ...]:
             f"{wanted} fits {len(matches)} findings of {report}: {prints}; name one of them."
         )
     return tuple(matches)
+
+
+class Now(StrEnum):
+    """What a replay says about a finding."""
+
+    OCCURS = "still occurs"
+    UNJUDGED = "could not be looked for"
+    UNSEEN = "was not seen again, which does not say that it is mended"
+    GONE = "no longer occurs"
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What became of findings that say the same."""
+
+    now: Now
+    findings: tuple[Replayable, ...]
+    why: str | None = None
+
+    @property
+    def line(self) -> str:
+        """For people; of many findings their kinds instead of a fingerprint each."""
+        told = cases([finding.summary for finding in self.findings])
+        first = self.findings[0]
+        which = "; ".join(told.kinds) or f"({first.fingerprint})"
+        why = f": {self.why}" if self.why else ""
+        between = ": " if told.kinds else " "
+        name = f"{first.requirement} {told.title}{between}{which}"
+        return printable(f"{self.now}: {name}{why}")
+
+
+def looked(
+    findings: Sequence[Replayable], report: Report, *, monitored: bool
+) -> tuple[Looked, ...]:
+    """What a run that judged only their requirement says about findings.
+
+    What is `monitored` is judged by all that a run sends, of which the replay repeats a part: that
+    nothing was seen then means little.
+    """
+    found = {f.fingerprint: f for outcome in report.outcomes for f in outcome.findings}
+    unjudged = report.stopped is not None or not report.judged
+    death = next((f.summary for f in found.values() if f.requirement == DEATH), None)
+
+    def now(finding: Replayable) -> tuple[Now, str | None]:
+        if finding.fingerprint in found:
+            return Now.OCCURS, None
+        if death is not None:
+            return Now.OCCURS, f"this time as “{death}”"
+        if unjudged:
+            return Now.UNJUDGED, report.stopped or report.outcomes[0].reason or ""
+        if monitored:
+            again = f"r2c-verify --profile {finding.profile} --seed {finding.seed}"
+            return Now.UNSEEN, (
+                f"a replay sends only a part of what was sent before; {again} sends all of it"
+            )
+        return Now.GONE, None
+
+    said = [(now(finding), finding) for finding in findings]
+    groups = gathered(said, lambda it: it[1].summary, lambda it: (it[0], it[1].requirement))
+    return tuple(
+        Looked(group[0][0][0], tuple(finding for _, finding in group), group[0][0][1])
+        for group in groups
+    )
 
 
 def _read(report: Path) -> dict[str, Any]:

@@ -203,13 +203,15 @@ def _tokens(target: "Target") -> int:
 
 
 def _replay(arguments: "argparse.Namespace") -> int:
-    from conformance.adoption.replay import ReplayError, find
+    from conformance.adoption.replay import Now, ReplayError, find, looked
     from conformance.backend.target import TargetError
+    from conformance.cli.checks import checks_of
     from conformance.profiles import PROFILES
     from conformance.reports.terminal import LiveProgress, Terminal
     from conformance.run import Plan, verify
     from contract import load
 
+    contract = load()
     try:
         findings = find(arguments.report, arguments.finding)
     except ReplayError as error:
@@ -222,7 +224,7 @@ def _replay(arguments: "argparse.Namespace") -> int:
     console = Terminal()
     with tempfile.TemporaryDirectory() as folder:
         plan = Plan(
-            contract=load(),
+            contract=contract,
             target=target,
             profile=PROFILES[first.profile],
             folder=Path(folder),
@@ -234,19 +236,10 @@ def _replay(arguments: "argparse.Namespace") -> int:
                 report = verify(plan, progress)
         except TargetError as error:
             raise Wrong(str(error)) from None
-    found = {f.fingerprint for outcome in report.outcomes for f in outcome.findings}
-    unjudged = report.stopped is not None or not report.judged
-    for finding in findings:
-        name = f"{finding.requirement} {finding.summary} ({finding.fingerprint})"
-        if finding.fingerprint in found:
-            console.print(f"still occurs: {name}", soft_wrap=True, markup=False)
-        elif unjudged:
-            reason = report.stopped or report.outcomes[0].reason or ""
-            console.print(
-                f"could not be looked for: {name}: {reason}", soft_wrap=True, markup=False
-            )
-        else:
-            console.print(f"no longer occurs: {name}", soft_wrap=True, markup=False)
-    if found & {finding.fingerprint for finding in findings}:
+    monitored = checks_of(contract)[first.requirement].monitor
+    seen = looked(findings, report, monitored=monitored)
+    for each in seen:
+        console.print(each.line, soft_wrap=True, markup=False)
+    if any(each.now is Now.OCCURS for each in seen):
         return OCCURS
-    return NOT_WELL if unjudged else WELL
+    return WELL if all(each.now is Now.GONE for each in seen) else NOT_WELL

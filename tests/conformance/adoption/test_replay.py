@@ -1,11 +1,15 @@
 """Which finding of a report is meant."""
 
 import json
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from conformance.adoption.replay import ReplayError, find
+from conformance.adoption.replay import Now, Replayable, ReplayError, find, looked
+from conformance.judging.findings import Finding, Outcome, Status
+from conformance.reports.report import Report
+from contract import load
 
 ONE = {"fingerprint": "aaaa11112222", "summary": "One"}
 TWO = {"fingerprint": "aaaa33334444", "summary": "Two"}
@@ -70,3 +74,61 @@ def test_a_file_that_is_no_report_is_refused(tmp_path: Path, text: str) -> None:
 def test_a_report_that_is_not_there_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ReplayError, match="No such file"):
         find(tmp_path / "report.json", "aaaa")
+
+
+def seen(id: str, *summaries: str, stopped: str | None = None) -> Report:
+    requirement = load().requirements[id]
+    found = tuple(Finding(id, requirement.level, each, "this", "that") for each in summaries)
+    status = Status.FAILED if found else Status.PASSED
+    return Report(
+        contract="1.0.0",
+        target="http://h",
+        profile="quick",
+        seed=7,
+        strict=False,
+        started=datetime(2026, 1, 1, tzinfo=UTC),
+        duration_s=1.0,
+        outcomes=(Outcome(requirement, status, 1, None, found),),
+        undocumented_events=(),
+        stopped=stopped,
+    )
+
+
+def meant(id: str, *summaries: str) -> tuple[Replayable, ...]:
+    level = load().requirements[id].level
+    return tuple(
+        Replayable(id, Finding(id, level, each, "", "").fingerprint, each, 7, "quick")
+        for each in summaries
+    )
+
+
+DEATH = "The backend stops answering during the run"
+
+
+def test_what_its_own_scenario_does_not_find_any_more_is_gone() -> None:
+    (one,) = looked(meant("SEND-09", "It breaks"), seen("SEND-09"), monitored=False)
+    assert one.now is Now.GONE
+    assert one.line.startswith("no longer occurs: SEND-09 It breaks (")
+
+
+def test_a_death_that_a_replay_may_not_repeat_is_not_called_mended() -> None:
+    (one,) = looked(meant("ALL-05", DEATH), seen("ALL-05"), monitored=True)
+    assert one.now is Now.UNSEEN
+    assert "does not say that it is mended" in one.line
+    assert "r2c-verify --profile quick --seed 7 sends all of it" in one.line
+
+
+def test_a_backend_that_dies_of_something_else_still_dies() -> None:
+    again = seen("ALL-05", "The backend dies of a plain typing", stopped="it is gone")
+    (one,) = looked(meant("ALL-05", DEATH), again, monitored=True)
+    assert one.now is Now.OCCURS
+    assert one.line.endswith("this time as “The backend dies of a plain typing”")
+
+
+def test_findings_that_say_the_same_are_one_line_for_each_thing_that_became_of_them() -> None:
+    every = [f"A client with a {kind} token is connected over polling" for kind in "abcdefgh"]
+    now = looked(meant("CONN-02", *every), seen("CONN-02", *every[:4]), monitored=False)
+    assert [each.line for each in now] == [
+        "still occurs: CONN-02 A client with a … token is connected (4 cases): a; b; c; d",
+        "no longer occurs: CONN-02 A client with a … token is connected (4 cases): e; f; g; h",
+    ]
