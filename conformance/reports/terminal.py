@@ -4,6 +4,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack
+from textwrap import dedent
 from types import TracebackType
 from typing import Self
 
@@ -14,7 +15,7 @@ from rich.text import Text
 
 from conformance.evidence.journal import Note
 from conformance.evidence.printable import one_line, printable
-from conformance.judging.findings import Status, Verdict, counted
+from conformance.judging.findings import DEATH, Status, Verdict, counted
 from conformance.reports.cases import alike, cases, gathered
 from conformance.reports.files import script_name
 from conformance.reports.report import SIGNS, Pair, Report
@@ -43,6 +44,11 @@ MOST_OF_A_CAUSE = 8
 """Further findings of one cause that it names."""
 MOST_KINDS = 12
 """Kinds of stimuli that it names where findings are told as cases of one."""
+MOST_LINES = 8
+"""Lines that it shows of what a backend printed before it died."""
+MOST_FRAMES = 4
+"""Of these, the lines below that which names the error."""
+_ERROR = re.compile(r"(?:Uncaught )?[\w.]*(?:Error|Exception)\b.*")
 _PIECE = re.compile(r"[^ ,]*[ ,]+|[^ ,]+")
 """What stays on one line where it can: a word, or a part of JSON up to a comma."""
 NARROW = 60
@@ -216,7 +222,12 @@ def _section(
         heading.append(f"  {outcome.requirement.notes}", style="dim")
         console.print(heading)
         for name, value in (("expected", finding.expected), ("observed", finding.observed)):
-            _hanging(console, f"{name}  ", "dim", value)
+            if finding.requirement == DEATH:
+                value, _, last_words = value.partition("\n")
+                _hanging(console, f"{name}  ", "dim", value)
+                _last_words(console, last_words)
+            else:
+                _hanging(console, f"{name}  ", "dim", value)
         if told.kinds:
             _hanging(console, "cases     ", "dim", _listed(told.kinds))
         commands = finding.reproduce
@@ -233,6 +244,21 @@ def _section(
         console.print(Text(more, style="dim"), soft_wrap=True)
     if left_out:
         console.print()
+
+
+def _last_words(console: Console, text: str) -> None:
+    """What a backend printed before it died, a line each: those around the error first of all."""
+    how, _, printed = printable(text.expandtabs(4)).partition("\n")
+    if how:
+        _hanging(console, "", "dim", how, hang=4)
+    said = [line for line in dedent(printed).splitlines() if line.strip()]
+    errors = [number for number, line in enumerate(said) if _ERROR.match(line)]
+    error = errors[-1] if errors else len(said) - 1
+    end = max(error + 1 + MOST_FRAMES, min(len(said), MOST_LINES))
+    for line in said[max(min(end, len(said)) - MOST_LINES, 0) : end]:
+        shown = Text(f"    {line.rstrip()}", style="dim")
+        shown.truncate(console.width, overflow="ellipsis")
+        console.print(shown, soft_wrap=True)
 
 
 def _alone(group: Sequence[Pair]) -> object:

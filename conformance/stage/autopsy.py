@@ -98,7 +98,7 @@ class Autopsy:
             kind = kind_of(step, self._world.ids)
             if kind not in tried and (deed := self._again(step)) is not None:
                 tried.add(kind)
-                summary = f"The backend dies of one kind of {self._called(step)}"
+                summary = f"The backend dies of one kind of {self._called(step)}{self._form(step)}"
                 yield _Trial(summary, deed, kind=kind)
 
     def _plain(self, name: str, sender: Actor, other: Actor) -> Callable[[], object] | None:
@@ -189,6 +189,29 @@ class Autopsy:
             return "packet"
         return next(iter(sorted(named_in(self._world.contract, step))), step.event or "request")
 
+    def _form(self, step: Step) -> str:
+        """What is sent, in short and without what changes from run to run; empty where the name
+        has to do.
+        """
+        contract, exchange = self._world.contract, step.exchange
+        if step.kind == "emit":
+            if not step.args:
+                return " without a payload"
+            payload = step.args[0]
+            event = contract.events.get(step.event)
+            request = event.payload if event is not None else None
+        elif exchange is not None and exchange.request_body:
+            operation = contract.operations.get(exchange.operation or "")
+            request = operation.request if operation is not None else None
+            try:
+                payload = json.loads(exchange.request_body)
+            except (ValueError, RecursionError):
+                return " with a body that is no JSON"
+        else:
+            return ""
+        known = request.schema.get("properties", {}) if request is not None else {}
+        return f" with {in_short(payload, self._world.ids, known)}"
+
 
 def kind_of(step: Step, users: Collection[str]) -> tuple[Any, ...]:
     """What stays the same when a step is done again with other texts and users, whose ids these
@@ -203,6 +226,30 @@ def kind_of(step: Step, users: Collection[str]) -> tuple[Any, ...]:
     _, target = origin_and_target(step.exchange.url)
     path = tuple(_whose(part, users) or part for part in target.decode("latin-1").split("/"))
     return (step.kind, step.exchange.operation, step.exchange.method, path, body)
+
+
+def in_short(value: Any, users: Collection[str], known: Collection[str] = ()) -> str:
+    """The form of a payload on a line. Texts and numbers are told by what they are, and of an
+    object the fields that are `known`: what is generated has other names in every run.
+    """
+    match value:
+        case None | bool():
+            return json.dumps(value)
+        case int() | float():
+            return "a number"
+        case str():
+            blank = "" if value else "an empty text"
+            return _whose(value, users) or ("a text" if value.strip() else blank or "a blank text")
+        case dict():
+            fields = [
+                f"{name}: {in_short(value[name], users)}" for name in sorted(known) if name in value
+            ]
+            others = ["…"] if len(fields) < len(value) else []
+            return f"{{{', '.join([*fields, *others])}}}"
+        case list() | tuple():
+            return "[…]" if value else "[]"
+        case _:
+            return "binary data"
 
 
 def _whose(text: str, users: Collection[str]) -> str | None:

@@ -312,6 +312,46 @@ def test_what_is_found_for_many_stimuli_is_one_entry_with_its_kinds(width):
     assert "17 findings" in lines[-1]
 
 
+NODE = "\n".join(
+    (
+        "refused; it does so again: Hiro: emits typing null",
+        "`npm start` ended with status 1; the last it printed:",
+        "  > node server.js",
+        "  Listening",
+        "  file:///events.js:25",
+        "    socket.on('typing', async ({ recipientId }) => {",
+        "                                 ^",
+        "  ",
+        "  TypeError: Cannot destructure 'recipientId' of 'null'",
+        *(f"      at frame{number} (file:///{'x' * 90}.js:{number}:1)" for number in range(8)),
+    )
+)
+PYTHON = "\n".join(
+    ("refused", "it ended:", *(f"    File {n}" for n in range(10)), "  KeyError: 'recipientId'")
+)
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_what_a_backend_printed_before_it_died_keeps_its_lines_and_names_the_error(width):
+    died = finding("ALL-05", summary="The backend dies", observed=NODE)
+    lines = printed(report(outcome("ALL-05", Status.FAILED, died)), width).splitlines()
+    (error,) = (n for n, line in enumerate(lines) if line.startswith("    TypeError: "))
+    last = next(n for n, line in enumerate(lines) if CURL in line) - 1
+    assert lines[error + 1].startswith("        at frame0 (")
+    assert lines[last].startswith("        at frame3 (")
+    assert last - error == 4
+    assert max(map(len, lines[error : last + 1])) <= width
+    assert any(line.startswith("    file:///events.js:25") for line in lines[:error])
+    assert "    > node server.js" not in lines
+
+
+def test_of_what_ends_with_the_error_the_end_is_shown():
+    died = finding("ALL-05", summary="The backend dies", observed=PYTHON)
+    lines = printed(report(outcome("ALL-05", Status.FAILED, died))).splitlines()
+    last = lines.index("    KeyError: 'recipientId'")
+    assert lines[last - 8 : last] == ["  it ended:", *(f"      File {n}" for n in range(3, 10))]
+
+
 def test_how_the_backend_came_to_run_is_told_at_the_end_too():
     given = report(outcome("SEND-09", Status.PASSED), backend="started by `npm start`")
     assert "http://localhost:5000, started by `npm start` · contract" in printed(given)

@@ -9,7 +9,7 @@ from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.evidence.steps import Step
 from conformance.judging.findings import Ledger
-from conformance.stage.autopsy import Autopsy, Cause, kind_of
+from conformance.stage.autopsy import Autopsy, Cause, in_short, kind_of
 from conformance.stage.obstacles import Avoided
 from conformance.stage.world import World
 from contract import load
@@ -80,11 +80,14 @@ def test_a_plain_request_is_the_cause(world: World) -> None:
 @pytest.mark.parametrize(
     ("deadly", "summary"),
     [
-        (lambda step: step.args == (None,), "The backend dies of one kind of event typing"),
+        (
+            lambda step: step.args == (None,),
+            "The backend dies of one kind of event typing with null",
+        ),
         (lambda step: step.packet == "42[{}]", "The backend dies of one kind of packet"),
         (
             lambda step: step.exchange is not None and step.exchange.request_body == b"{",
-            "The backend dies of one kind of POST /api/chat/send",
+            "The backend dies of one kind of POST /api/chat/send with a body that is no JSON",
         ),
         (
             lambda step: step.kind == "connect",
@@ -131,6 +134,33 @@ def test_steps_are_of_one_kind_whatever_their_texts_and_users() -> None:
     assert kind("one") != kind("one", "c" * 24)
 
 
+@pytest.mark.parametrize(
+    ("payload", "shown"),
+    [
+        (None, "null"),
+        (True, "true"),
+        (1.5, "a number"),
+        ("", "an empty text"),
+        ("  ", "a blank text"),
+        ("hello", "a text"),
+        ("A" * 24, "the id of a user"),
+        ([1, 2], "[…]"),
+        ([], "[]"),
+        ({}, "{}"),
+        (b"\x00", "binary data"),
+        (
+            {"x1": 1, "text": None, "recipientId": "c" * 24},
+            "{recipientId: the id of nobody, text: null, …}",
+        ),
+        ({"text": {"x": 1}}, "{text: {…}}"),
+    ],
+)
+def test_a_payload_is_shown_shortly_without_what_changes_from_run_to_run(
+    payload: object, shown: str
+) -> None:
+    assert in_short(payload, {"a" * 24}, ("text", "recipientId")) == shown
+
+
 def test_what_is_for_nobody_is_the_cause_though_the_same_went_to_somebody_later(
     world: World,
 ) -> None:
@@ -142,7 +172,10 @@ def test_what_is_for_nobody_is_the_cause_though_the_same_went_to_somebody_later(
     ]
     found = cause(world, events, lambda step: nobody in str(step.args))
     assert found is not None
-    assert found.summary == "The backend dies of one kind of event sendMessage"
+    assert found.summary == (
+        "The backend dies of one kind of event sendMessage "
+        "with {recipientId: the id of nobody, text: a text}"
+    )
     requests = [Step.of_exchange(asha.read(id)) for id in (nobody, ben.id)]
     found = cause(world, requests, lambda step: step.exchange and nobody in step.exchange.url)
     assert found is not None
