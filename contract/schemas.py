@@ -26,6 +26,10 @@ class Violation:
     """What is wrong with it."""
     requirement: str | None
     """The id that the nearest `x-violation` of the schema names."""
+    missing: str | None = None
+    """The member of the part that is not there, where that is what is wrong."""
+    members: tuple[str, ...] = ()
+    """Where the part has none of several forms: the member that is missing or wrong in each."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,13 @@ class Validator:
         errors = list(self._compiled.iter_errors(_well_formed(value)))
         errors.sort(key=lambda error: (-_depth(error), pointer(error.instance_path), error.message))
         return tuple(
-            Violation(pointer(error.instance_path), error.message, self._blame(error))
+            Violation(
+                pointer(error.instance_path),
+                _words(error),
+                self._blame(error),
+                _missing(error),
+                _members(error),
+            )
             for error in errors
         )
 
@@ -78,6 +88,12 @@ class Validator:
             if isinstance(node, dict) and BLAME in node:
                 blame = node[BLAME]
         return str(blame) if blame is not None else None
+
+
+_NO_FORM = (
+    jsonschema_rs.ValidationErrorKind.AnyOf,
+    jsonschema_rs.ValidationErrorKind.OneOfNotValid,
+)
 
 
 def _well_formed(value: Json, depth: int = 0) -> Json:
@@ -103,6 +119,36 @@ def _well_formed(value: Json, depth: int = 0) -> Json:
 def _missing(error: jsonschema_rs.ValidationError) -> str | None:
     kind = error.kind
     return kind.property if isinstance(kind, jsonschema_rs.ValidationErrorKind.Required) else None
+
+
+def _forms(error: jsonschema_rs.ValidationError) -> list[jsonschema_rs.ValidationError]:
+    """What is wrong first of all with each of the forms of which one has to fit."""
+    kind = error.kind
+    if isinstance(kind, _NO_FORM):
+        return [min(branch, key=_depth) for branch in kind.context if branch]
+    return []
+
+
+def _members(error: jsonschema_rs.ValidationError) -> tuple[str, ...]:
+    here = len(error.instance_path)
+    paths = [
+        [*form.instance_path[here:], *filter(None, [_missing(form)])] for form in _forms(error)
+    ]
+    # Forms of other types, such as an id or an object, have no member that all lack.
+    return tuple(dict.fromkeys(str(path[0]) for path in paths)) if all(paths) else ()
+
+
+def _words(error: jsonschema_rs.ValidationError) -> str:
+    """What is wrong; of several forms, what is wrong with each."""
+    if (missing := _missing(error)) is not None:
+        return f"{missing} is missing"
+    here = len(error.instance_path)
+    forms = [
+        (pointer(form.instance_path[here:]).removeprefix("/"), _words(form))
+        for form in _forms(error)
+    ]
+    said = ", and ".join(f"{place}: {words}" if place else words for place, words in forms)
+    return said or error.message
 
 
 def _depth(error: jsonschema_rs.ValidationError) -> int:

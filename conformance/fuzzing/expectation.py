@@ -196,9 +196,7 @@ def flaw(violation: Violation, what: str) -> tuple[str, str]:
     The first names findings, so it does not tell one wrong type at a place from another.
     """
     detail = f"{violation.path or what}: {violation.message}"
-    named, _, rest = violation.message.rpartition(" is a required property")
-    if named and not rest:
-        missing = named.strip('"')
+    if (missing := violation.missing) is not None:
         where = (
             f"whose {violation.path} lacks {missing}" if violation.path else f"without {missing}"
         )

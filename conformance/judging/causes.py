@@ -1,6 +1,5 @@
 """What findings of several requirements have in common, in words that people see above them."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +10,6 @@ ENVELOPE = "the envelope"
 """The cause of findings about bodies that lack it (D1)."""
 LONE_ATTACHMENT = "an attachment without a text"
 """The cause where such a message is not taken, by request or as an event."""
-_REQUIRED = re.compile(r'"(.+)" is a required property')
 
 
 def cause_of(violations: Sequence[Violation]) -> str | None:
@@ -19,11 +17,10 @@ def cause_of(violations: Sequence[Violation]) -> str | None:
     if not violations:
         return None
     first = violations[0]
-    missing = _REQUIRED.fullmatch(first.message)
-    if missing and missing[1] in ("success", "data"):
+    if first.missing in ("success", "data"):
         return ENVELOPE
     steps = [step for step in first.path.split("/") if not step.isdigit()]
-    return form_of(missing[1] if missing else steps[-1])
+    return form_of(first.missing or steps[-1] or " or ".join(first.members))
 
 
 def form_of(name: str) -> str:

@@ -170,7 +170,7 @@ def _judge_body(
         violations = response.validator.violations(body) if response.validator else ()
         violation = bool(violations)
         problem = "; ".join(f"{v.path or 'the body'}: {v.message}" for v in violations[:3])
-    place = "" if body is NOT_JSON or not violation else f" at {_shape(violations[0].path)}"
+    place = _place(violations[0]) if violations else ""
     return Judgement(
         "ALL-01",
         not violation,
@@ -192,7 +192,7 @@ def judge_event(contract: Contract, name: str, args: tuple[Any, ...]) -> Iterato
         )
         return
     violations = event.payload.validator.violations(args[0])
-    place = f" at {_shape(violations[0].path)}" if violations else ""
+    place = _place(violations[0]) if violations else ""
     yield Judgement(
         "ALL-02",
         not violations,
@@ -230,7 +230,7 @@ def judge_acknowledgements(
         # It is one of success, so what is wrong with it is wrong with the message.
         violations = contract.events["receiveMessage"].payload.validator.violations(data)
     wrong = (
-        f"shows a message that does not fit its schema at {_shape(violations[0].path)}"
+        f"shows a message that does not fit its schema{_place(violations[0])}"
         if violations
         else "is neither a success nor the error body"
     )
@@ -305,6 +305,12 @@ def shortened(text: str, longest: int = 300) -> str:
     return line if len(line) <= longest else f"{line[:longest]}… ({len(line)} characters)"
 
 
-def _shape(path: str) -> str:
-    """A JSON pointer with its array indexes replaced, so that it is the same from run to run."""
-    return re.sub(r"/\d+(?=/|$)", "/…", path) or "its top"
+def _place(violation: Violation) -> str:
+    """What is wrong where, with array indexes replaced, so that it is the same from run to run."""
+    path = re.sub(r"/\d+(?=/|$)", "/…", violation.path)
+    where = f" at {path}" if path else ""
+    if violation.missing is not None:
+        return f"{where}: {violation.missing} is missing"
+    if violation.members:
+        return f"{where}: {' or '.join(violation.members)} is missing or wrong"
+    return where or " at its top"

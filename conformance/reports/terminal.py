@@ -220,7 +220,7 @@ def _section(
         heading = Text(f"{finding.requirement} ", style=_LEVELS[finding.level])
         heading.append(printable(told.title), style="bold")
         heading.append(f"  {outcome.requirement.notes}", style="dim")
-        console.print(heading)
+        _heading(console, heading, len(outcome.requirement.notes))
         for name, value in (("expected", finding.expected), ("observed", finding.observed)):
             if finding.requirement == DEATH:
                 value, _, last_words = value.partition("\n")
@@ -244,6 +244,24 @@ def _section(
         console.print(Text(more, style="dim"), soft_wrap=True)
     if left_out:
         console.print()
+
+
+def _heading(console: Console, heading: Text, reference: int) -> None:
+    """A heading on as many lines as it takes; the reference at its end, so many characters long,
+    stays beside the last word.
+    """
+    words, _, last = heading.plain[: -reference - 2].rpartition(" ")
+    pieces = [*re.findall(r"\S+\s*", f"{words} "), f"{last}{heading.plain[-reference - 2 :]}"]
+    breaks, filled, place = [], 0, 0
+    for piece in pieces:
+        if filled and filled + cell_len(piece.rstrip()) > console.width:
+            breaks.append(place)
+            filled = 0
+        filled += cell_len(piece)
+        place += len(piece)
+    for line in heading.divide(breaks):
+        line.rstrip()
+        console.print(line)
 
 
 def _last_words(console: Console, text: str) -> None:

@@ -11,6 +11,7 @@ from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.intruders import claims, liars
 from conformance.scenarios.props.lifeline import Lifeline
 from conformance.scenarios.props.payloads import Payload, Volley, invalid_notices
+from conformance.stage.accusing import shown
 from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage, is_fence
 from conformance.wire.sockets import Connection, Received
@@ -69,17 +70,19 @@ def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
         stage.emit(typing, "typing", {"recipientId": recipient.id})
 
     first, again = strays(types), strays(types)
-    found = [stray for _, stray in again if first and says_typing(stray)]
+    found = [(socket, stray) for socket, stray in again if first and says_typing(stray)]
     twice = {id(socket) for socket, _ in first}
-    ended = [stray for socket, stray in again if id(socket) in twice and not says_typing(stray)]
+    ended = [
+        (socket, stray) for socket, stray in again if id(socket) in twice and not says_typing(stray)
+    ]
     if ended and not found and all(says_typing(stray) for _, stray in strays(begins)):
         found = ended
     stage.check(
         "TYPE-02",
         not found,
         "Somebody else than the recipient is told that a user is typing",
-        "typingStatus for the recipient alone",
-        found[0] if found else "",
+        f"typingStatus for {recipient.name} alone",
+        f"{found[0][0].actor} gets {shown(found[0][1])}" if found else "",
     )
 
 

@@ -645,6 +645,33 @@ def test_where_there_is_no_message_with_a_status_there_is_no_sighting(given):
     assert list(sightings(given)) == []
 
 
+@pytest.mark.parametrize(
+    ("payload", "place", "told"),
+    [
+        (
+            {"userId": ASHA, "isOnline": False},
+            ": isOnline or lastSeen is missing or wrong",
+            "isOnline: false is not one of true, and lastSeen is missing",
+        ),
+        ({"isOnline": True}, ": userId is missing", "userId is missing"),
+        ({"userId": 5, "isOnline": True}, " at /userId", "/userId: 5 is not of type"),
+        (5, " at its top", 'userStatus: 5 is not of type "object"'),
+    ],
+)
+def test_what_does_not_fit_is_named_by_the_member_that_is_missing_or_wrong(payload, place, told):
+    (judgement,) = judge_event(CONTRACT, "userStatus", (payload,))
+    assert judgement.summary == f"The payload of userStatus does not fit its schema{place}"
+    assert told in judgement.observed
+    assert "anyOf" not in judgement.observed
+
+
+def test_one_of_several_forms_is_told_without_a_member_where_they_are_of_different_types():
+    (judgement,) = judge_event(CONTRACT, "receiveMessage", (MESSAGE | {"sender": 5},))
+    assert judgement.summary.endswith("does not fit its schema at /sender")
+    assert '/sender: 5 is not of type "string", and 5 is not of type "object"' in judgement.observed
+    assert judgement.cause == "the form of sender"
+
+
 # Words
 
 

@@ -352,6 +352,19 @@ def test_of_what_ends_with_the_error_the_end_is_shown():
     assert lines[last - 8 : last] == ["  it ended:", *(f"      File {n}" for n in range(3, 10))]
 
 
+@pytest.mark.parametrize("width", [20, 40, 60, 72, 80, 200])
+def test_a_reference_to_the_notes_never_stands_alone_on_a_line(width):
+    for summary in ("Nobody is served any more", "One two " * 12 + "x", f"a  {'x' * (width - 6)}"):
+        given = report(outcome("MSG-07", Status.FAILED, finding("MSG-07", summary=summary)))
+        lines = printed(given, width).splitlines()
+        (place,) = (n for n, line in enumerate(lines) if "  §4.2" in line)
+        assert lines[place].split()[0] != "§4.2"
+        assert lines[2].startswith("MSG-07")
+        assert all(line == line.rstrip() for line in lines[: place + 1])
+        told = "".join("".join(lines[2 : place + 1]).split())
+        assert told == "".join(f"MSG-07 {summary} §4.2".split())
+
+
 def test_how_the_backend_came_to_run_is_told_at_the_end_too():
     given = report(outcome("SEND-09", Status.PASSED), backend="started by `npm start`")
     assert "http://localhost:5000, started by `npm start` · contract" in printed(given)
