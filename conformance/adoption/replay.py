@@ -55,6 +55,8 @@ def find(report: Path, wanted: str) -> tuple[Replayable, ...]:
         ]
     except (LookupError, TypeError, AttributeError):
         raise ReplayError(f"{report} is no report of r2c-verify.") from None
+    if not all(isinstance(match.summary, str) for match in matches):
+        raise ReplayError(f"{report} is no report of r2c-verify.")
     if not matches:
         raise ReplayError(
             f"{report} has no finding {wanted}; name a fingerprint, or a requirement that failed."

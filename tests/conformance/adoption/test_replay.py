@@ -52,6 +52,7 @@ BROKEN = (
     {"requirements": [1]},
     {"requirements": None},
     {"requirements": [{"id": "SEND-09"}]},
+    {"requirements": [{"id": "SEND-09", "findings": [{"fingerprint": "aaaa1111", "summary": 5}]}]},
     {"profile": "huge"},
     {"profile": []},
     {"seed": "x"},
