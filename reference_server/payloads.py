@@ -59,10 +59,9 @@ def explain(schema: Mapping[str, Any], violation: Violation, whole: Whole = "bod
 
     `whole` says what the value is, where it is wrong as a whole.
     """
-    missing, quote, rest = violation.message.removeprefix('"').partition('"')
     prefix = violation.path.removeprefix("/").replace("/", ".")
-    if quote and rest == " is a required property":
-        return f"{prefix + '.' if prefix else ''}{missing} is missing."
+    if violation.missing is not None:
+        return f"{prefix + '.' if prefix else ''}{violation.missing} is missing."
     expected = _expected(schema, violation.path)
     if prefix:
         return f"{prefix} is not valid: {expected}"
