@@ -25,6 +25,7 @@ from conformance.stage.casting import Untestable
 from conformance.stage.world import World
 from conformance.wire.deadlines import Deadline
 from conformance.wire.http import Exchange
+from conformance.wire.moments import Moment, coinciding
 from conformance.wire.sockets import (
     Closed,
     Connection,
@@ -171,9 +172,10 @@ class Stage(Accusing):
     ) -> list[T]:
         """Does everything at the same moment, each in a thread of its own, and returns what came
         of each, in order. `before` is done first in each thread, to have its connection open.
+        Requests that have a body are completed at the same moment (`moments`).
         Raises what the first of them raised that failed by itself.
         """
-        start = threading.Barrier(len(deeds))
+        start, moment = threading.Barrier(len(deeds)), Moment(len(deeds))
 
         def one(deed: Callable[[], T]) -> T:
             try:
@@ -183,7 +185,8 @@ class Stage(Accusing):
                 start.abort()
                 raise
             start.wait()
-            return deed()
+            with coinciding(moment):
+                return deed()
 
         with ThreadPoolExecutor(len(deeds)) as pool:
             try:

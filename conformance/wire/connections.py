@@ -13,12 +13,13 @@ import threading
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, cast
 
 import requests
 import urllib3
 
-from conformance.wire import deadlines
+from conformance.wire import deadlines, moments
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of an answer's body beyond which it is an error of the backend, not something to judge."""
@@ -75,6 +76,7 @@ class _Connection(urllib3.connection.HTTPConnection):
 
     response_class = Answer
     _used: float | None = None
+    _body: Any = None
 
     def _new_conn(self) -> socket.socket:
         return deadlines.dial(self._dns_host, self.port or self.default_port, tls=False)
@@ -99,6 +101,17 @@ class _Connection(urllib3.connection.HTTPConnection):
             url = url if attempt.target is None else attempt.target.decode("latin-1")
         self._used = time.monotonic()
         super().putrequest(method, url, *args, **kwargs)
+
+    def request(self, method: str, url: str, body: Any = None, *args: Any, **kwargs: Any) -> None:
+        self._body = body
+        super().request(method, url, body, *args, **kwargs)
+
+    def send(self, data: Any) -> None:
+        if data and data is self._body and moments.awaited():
+            super().send(data[:-1])
+            moments.with_others(partial(super().send, data[-1:]))
+        else:
+            super().send(data)
 
     def getresponse(self) -> urllib3.HTTPResponse:  # type: ignore[override]
         response = super().getresponse()

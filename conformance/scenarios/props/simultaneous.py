@@ -17,6 +17,7 @@ from conformance.judging.messages import (
 from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
 from conformance.wire.http import Exchange
+from conformance.wire.moments import with_others
 from conformance.wire.sockets import Connection
 
 
@@ -50,6 +51,7 @@ class Crossing:
             self._awaited.append((there, words))
 
         def deed() -> None:
+            with_others()
             for here, payload in payloads:
                 self._stage.emit(here, "sendMessage", payload)
 
