@@ -104,6 +104,8 @@ def _well_formed(value: Json, depth: int = 0) -> Json:
     looks is left out.
     """
     if isinstance(value, str):
+        if value.isascii():  # nearly all are
+            return value
         return value.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
     if isinstance(value, bytes | bytearray):
         return {"_placeholder": True}

@@ -1,6 +1,7 @@
 """mongomock behind the part of pymongo's asynchronous interface that the store uses."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import mongomock
@@ -27,11 +28,14 @@ class _Collection(_Base):  # type: ignore[misc]
         self._by = by
         self._ids: dict[Any, list[Any]] = {}
 
-    def insert_one(self, document: Document, *args: Any, **options: Any) -> Any:
-        result = super().insert_one(document, *args, **options)
+    def add(self, document: Document) -> None:
+        """Hold a copy of a document whose `_id` is new. mongomock's own way encodes each document
+        in BSON and looks for unique indexes, of which there are none.
+        """
+        kept = {name: _as_kept(part) for name, part in _copy(document).items()}
+        self._store[document["_id"]] = kept
         if self._by is not None:
             self._ids.setdefault(document[self._by], []).append(document["_id"])
-        return result
 
     def empty(self) -> None:
         """Remove all documents."""
@@ -43,10 +47,7 @@ class _Collection(_Base):  # type: ignore[misc]
         than dictionaries are immutable. mongomock's own copy of each part costs as much as all
         else that a request does.
         """
-        return [
-            {name: dict(part) if isinstance(part, dict) else part for name, part in each.items()}
-            for each in self._iter_documents(query)
-        ]
+        return [_copy(each) for each in self._iter_documents(query)]
 
     def _iter_documents(self, query: Mapping[str, Any]) -> Iterator[Document]:
         if "_id" in query:
@@ -63,6 +64,16 @@ class _Collection(_Base):  # type: ignore[misc]
             document = documents.get(each)
             if document is not None and (not narrowed or _applies(query, document)):
                 yield document
+
+
+def _copy(document: Mapping[str, Any]) -> Document:
+    return {name: dict(part) if isinstance(part, dict) else part for name, part in document.items()}
+
+
+def _as_kept(part: Any) -> Any:
+    """Times without a zone are in UTC, as in mongomock."""
+    zoned = isinstance(part, datetime) and part.tzinfo is not None
+    return part.astimezone(UTC).replace(tzinfo=None) if zoned else part
 
 
 class _Cursor:
@@ -89,7 +100,7 @@ class EmbeddedCollection:
         """Nothing to do: `_Collection` finds what the store looks for."""
 
     async def insert_one(self, document: Document) -> None:
-        self._collection.insert_one(document)
+        self._collection.add(document)
         self.changed([document["_id"]])
 
     async def find_one(self, query: Mapping[str, Any]) -> Document | None:
@@ -129,7 +140,7 @@ class EmbeddedCollection:
         """Hold these documents and no others."""
         self._collection.empty()
         for document in documents:
-            self._collection.insert_one(document)
+            self._collection.add(document)
         self.changed(None)
 
     async def count_documents(self, query: Mapping[str, Any]) -> int:

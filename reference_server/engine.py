@@ -7,9 +7,11 @@ here keep its sessions, packets and timeouts and replace the parts where that ha
 """
 
 import asyncio
+import contextlib
 import json
 import logging
-from collections.abc import Callable, Coroutine
+import struct
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 from urllib.parse import parse_qs
 
@@ -46,15 +48,22 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
     connected: bool
     polling = False  # whether a GET waits for packets
     connection: "WebSocket | None" = None
+    nothing_waits = False  # to be written over the connection
 
     async def send(self, pkt: packet.Packet) -> None:
         """Queue a packet, or end the session of a client that reads nothing."""
         if self.closing:
             self.queue.put_nowait(pkt)  # the goodbye, due after a ping timeout too
-        elif self.queue.qsize() < MOST_WAITING_OUT:
-            await super().send(pkt)
-        else:
+        elif self.queue.qsize() >= MOST_WAITING_OUT:
             await self.close(abort=True, reason=self.server.reason.TRANSPORT_ERROR)
+        elif not (await self.check_ping_timeout() and self._sent_at_once(pkt)):
+            await super().send(pkt)
+
+    def _sent_at_once(self, pkt: packet.Packet) -> bool:
+        """Whether it needed no queue, as nothing waits before it."""
+        if self.connection is None or not (self.nothing_waits and self.queue.empty()):
+            return False
+        return self.connection.send_soon(pkt.encode())
 
     async def handle_get_request(self, environ: dict[str, Any]) -> Any:
         """Answer a GET: a poll, or the beginning of a WebSocket."""
@@ -123,11 +132,18 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
     async def _write(self, connection: "WebSocket") -> None:
         """Send what is queued until the session ends or the client is gone."""
         try:
-            while (queued := await self.queue.get()) is not None:
+            while (queued := await self._next()) is not None:
                 await connection.send(queued.encode())
         except OSError:
             pass
         await connection.close()
+
+    async def _next(self) -> packet.Packet | None:
+        self.nothing_waits = True
+        try:
+            return await self.queue.get()
+        finally:
+            self.nothing_waits = False
 
 
 class WebSocket:
@@ -136,6 +152,7 @@ class WebSocket:
     def __init__(self, handler: Callable[["WebSocket"], Any], server: "Engine") -> None:
         self._serve = handler
         self._handler: SocketHandler
+        self._frames = bytearray()  # that leave at the end of this turn of the event loop
 
     async def __call__(self, environ: dict[str, Any]) -> None:
         self._handler = environ["tornado.handler"]
@@ -150,13 +167,34 @@ class WebSocket:
 
     async def send(self, message: str | bytes) -> None:
         """Send a message and wait until it is on its way. Raises OSError when it cannot be."""
+        self._flush()
         try:
             await self._handler.write_message(message, binary=isinstance(message, bytes))
         except (WebSocketClosedError, StreamClosedError) as error:
             raise OSError("the WebSocket is closed") from error
 
+    def send_soon(self, message: str | bytes) -> bool:
+        """Send a message together with all others of this turn of the event loop, which costs one
+        write. False where the client has not taken what was sent before: it has to wait then.
+        """
+        connection: Any = self._handler.ws_connection
+        if connection is None or connection.is_closing() or connection.stream.writing():
+            return False
+        if not self._frames:
+            asyncio.get_running_loop().call_soon(self._flush)
+        self._frames += frame(message)
+        return True
+
+    def _flush(self) -> None:
+        connection: Any = self._handler.ws_connection
+        if self._frames and connection is not None and connection.stream is not None:
+            with contextlib.suppress(StreamClosedError):
+                connection.stream.write(bytes(self._frames))
+        self._frames.clear()
+
     async def close(self) -> None:
         """Say goodbye; Tornado hangs up when that is not answered within some seconds."""
+        self._flush()
         self._handler.close()
 
     def hang_up(self) -> None:
@@ -164,6 +202,21 @@ class WebSocket:
         connection: Any = self._handler.ws_connection
         if connection is not None and connection.stream is not None:
             connection.stream.close()
+
+
+def frame(message: str | bytes) -> bytes:
+    """The WebSocket frame of a whole message of a server (RFC 6455, section 5.2). Tornado makes the
+    same and writes each at once.
+    """
+    data = message.encode() if isinstance(message, str) else message
+    kind, size = 0x81 if isinstance(message, str) else 0x82, len(data)
+    if size < 126:
+        return bytes((kind, size)) + data
+    return (
+        struct.pack("!BBH", kind, 126, size)
+        if size < 1 << 16
+        else struct.pack("!BBQ", kind, 127, size)
+    ) + data
 
 
 class Engine(engineio.AsyncServer):  # type: ignore[misc]
@@ -307,8 +360,12 @@ class SocketHandler(tornado.websocket.WebSocketHandler):
         self.set_nodelay(True)  # Nagle's algorithm would hold every message back by some 40 ms
         self.engine.serve(self.engine.handle_request(self))
 
-    async def on_message(self, message: str | bytes) -> None:
-        await self.incoming.put(message)  # Tornado reads on when this returns
+    def on_message(self, message: str | bytes) -> Awaitable[None] | None:
+        # Tornado reads on when this is done, and makes a task of what is to be awaited.
+        if self.incoming.full():
+            return self.incoming.put(message)
+        self.incoming.put_nowait(message)
+        return None
 
     def on_close(self) -> None:
         self.engine.serve(self.incoming.put(None))

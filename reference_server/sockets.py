@@ -15,6 +15,7 @@ import socketio
 from socketio import packet
 
 from reference_server.engine import Engine
+from reference_server.payloads import encode
 
 log = logging.getLogger("reference_server.sockets")
 
@@ -37,12 +38,21 @@ class _Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio 
         python-socketio starts a task for each socket and waits for all of them. Queueing needs no
         waiting, and so nothing else happens between what is kept and what is told.
         """
-        encoded = self.server.packet_class(
-            packet.EVENT, namespace=namespace, data=[event, data]
-        ).encode()
-        message = engineio.packet.Packet(engineio.packet.MESSAGE, encoded)
+        message = engineio.packet.Packet(
+            engineio.packet.MESSAGE, self._encoded(event, data, namespace)
+        )
         for _sid, eio_sid in self.get_participants(namespace, room):
             await self.server._send_eio_packet(eio_sid, message)
+
+    def _encoded(self, event: str, data: Any, namespace: str) -> Any:
+        try:
+            values = encode([event, data]).decode()
+        except (TypeError, ValueError):  # binary data, or text that is no Unicode
+            values = None
+        if values is None or namespace != "/":
+            whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, data])
+            return whole.encode()
+        return f"{packet.EVENT}{values}"
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Literal
 
 from bson import ObjectId
@@ -84,6 +85,7 @@ def settings_id(owner: str, other: str) -> ObjectId:
     return _derived("settings", owner, other)
 
 
+@lru_cache(maxsize=4096)  # most messages are of a pair that has written just before
 def _derived(*parts: str) -> ObjectId:
     return ObjectId(hashlib.blake2b("/".join(parts).encode(), digest_size=12).digest())
 

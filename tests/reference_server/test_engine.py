@@ -4,14 +4,16 @@ import json
 import socket
 import threading
 import time
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 import requests
 import websocket
+from tornado.websocket import WebSocketProtocol13
 
 from reference_server import RunningServer
-from reference_server.engine import LARGEST_POLL
+from reference_server.engine import LARGEST_POLL, frame
 from reference_server.sockets import LARGEST_PAYLOAD
 from reference_server.users import User
 
@@ -278,3 +280,52 @@ def test_a_client_that_reads_nothing_is_cut_off_and_the_others_are_served(
         assert rest("POST", "/api/messages/send", people[0], json=body).status_code == 201
     assert friend.received("userStatus")["isOnline"] is False
     assert deaf.closes() < PATIENCE
+
+
+def test_messages_of_every_size_come_in_order_and_as_they_are(
+    connect: Any, people: list[User]
+) -> None:
+    asha, ben = connect(people[0]), connect(people[1])
+    # Around the sizes at which the header of a frame grows (RFC 6455, section 5.2), and of letters
+    # that have more bytes than characters.
+    texts = ["x" * size for size in (1, *range(65_000, 65_600, 50), 2)] + ["ä" * 40_000, "€", "z"]
+    for text in texts:
+        asha.send("42" + json.dumps(["sendMessage", {"recipientId": people[1].id, "text": text}]))
+    assert [ben.received("receiveMessage")["text"] for _ in texts] == texts
+    for size in range(120, 132):
+        assert frame("x" * size) == _by_tornado("x" * size)
+    assert frame(b"\x00\xff") == _by_tornado(b"\x00\xff")
+
+
+def test_what_a_slow_client_missed_comes_in_order_once_it_reads(
+    connect: Any, rest: Any, people: list[User]
+) -> None:
+    asha, slow = connect(people[0]), connect(people[1])
+    text = "x" * 200_000
+    texts = [f"{number} {text}" for number in range(60)]  # more than the buffers of the system hold
+    for each in texts:
+        body = {"recipientId": people[1].id, "text": each}
+        assert rest("POST", "/api/messages/send", people[0], json=body).status_code == 201
+    received = threading.Thread(
+        target=lambda: got.extend(slow.received("receiveMessage")["text"] for _ in range(80))
+    )
+    got: list[str] = []
+    received.start()
+    for number in range(60, 80):  # while it catches up
+        asha.send(
+            "42" + json.dumps(["sendMessage", {"recipientId": people[1].id, "text": f"{number}"}])
+        )
+        texts.append(f"{number}")
+    received.join(PATIENCE)
+    assert [each.partition(" ")[0] for each in got] == [each.partition(" ")[0] for each in texts]
+
+
+def _by_tornado(message: str | bytes) -> bytes:
+    """The frame that Tornado would send."""
+    written: list[bytes] = []
+    protocol = object.__new__(WebSocketProtocol13)
+    protocol.mask_outgoing, protocol._wire_bytes_out = False, 0
+    protocol.stream = SimpleNamespace(write=written.append)  # type: ignore[assignment]
+    data = message.encode() if isinstance(message, str) else message
+    protocol._write_frame(True, 1 if isinstance(message, str) else 2, data)
+    return b"".join(written)
