@@ -24,17 +24,39 @@ class Announcer(Protocol):
         """Emit the event once to every connected socket of these users."""
 
 
+class Neighbours(Protocol):
+    """The other processes that serve the same users."""
+
+    async def expect(self, user_id: str) -> None:
+        """Say that a connection of the user is about to be one."""
+
+    async def settle(self, user_id: str) -> None:
+        """Say whether this process has a connection of the user, and see to it that `Chat.changed`
+        is called where it is the first or was the last of all.
+        """
+
+    async def is_there(self, user_id: str) -> bool:
+        """Whether any process has a connection of the user."""
+
+
 class Chat:
     """Who may do what, what is kept of it, and who hears of it."""
 
     def __init__(
-        self, users: Directory, store: Store, announcer: Announcer, presence: Presence
+        self,
+        users: Directory,
+        store: Store,
+        announcer: Announcer,
+        presence: Presence,
+        neighbours: Neighbours | None = None,
     ) -> None:
+        """`presence` counts the connections of this process."""
         self.users = users
         self.store = store
         self.clock = store.clock
         self.announcer = announcer
         self.presence = presence
+        self.neighbours = neighbours
 
     # Naming users
 
@@ -67,7 +89,7 @@ class Chat:
         for value in (text or "", *(kept or {}).values()):
             self.require_unicode(value)
         message = await self.store.add_message(
-            sender.id, recipient.id, text or "", kept, self.first_status(recipient)
+            sender.id, recipient.id, text or "", kept, await self.first_status(recipient)
         )
         shown = self.show(message)
         await self.announcer.announce("receiveMessage", shown, self.audience(message))
@@ -97,9 +119,12 @@ class Chat:
         """Who gets `receiveMessage`: the recipient, and the sender for confirmation."""
         return {message.recipient_id, message.sender_id}
 
-    def first_status(self, recipient: User) -> Status:
+    async def first_status(self, recipient: User) -> Status:
         """A message is `delivered` at once to someone who is there."""
-        return "delivered" if self.presence.is_online(recipient.id) else "sent"
+        there = self.presence.is_online(recipient.id)
+        if not there and self.neighbours is not None:
+            there = await self.neighbours.is_there(recipient.id)
+        return "delivered" if there else "sent"
 
     def attachment_to_keep(self, attachment: Json | None) -> Mapping[str, str] | None:
         """The fields of the contract; others are ignored."""
@@ -136,15 +161,38 @@ class Chat:
 
     # Presence
 
+    async def expected(self, user: User) -> None:
+        """A client of the user is about to be told that it is connected, or has `left` without."""
+        if self.neighbours is not None:
+            await self.neighbours.expect(user.id)
+
     async def joined(self, user: User, connection: str) -> None:
         """A socket of the user has connected; friends hear of the first one."""
         if self.presence.join(user.id, connection):
-            await self.tell_friends(user, is_online=True)
+            await self._settle(user, is_online=True)
 
     async def left(self, user: User, connection: str) -> None:
         """A socket of the user is gone; friends hear of the last one."""
         if self.presence.leave(user.id, connection, self.clock.now()):
-            await self.tell_friends(user, is_online=False)
+            await self._settle(user, is_online=False)
+        elif self.neighbours is not None and not self.presence.is_online(user.id):
+            await self.neighbours.settle(user.id)  # of one that was expected and never joined
+
+    async def _settle(self, user: User, *, is_online: bool) -> None:
+        if self.neighbours is None:
+            await self.tell_friends(user, is_online=is_online)
+        else:
+            await self.neighbours.settle(user.id)
+
+    async def changed(self, user_id: str, is_online: bool) -> None:
+        """A user has come or gone, as the processes have agreed."""
+        if (user := self.users.by_id(user_id)) is not None:
+            await self.tell_friends(user, is_online=is_online)
+
+    async def lost(self, user_id: str) -> None:
+        """A user's last sockets were at another process, which is dead."""
+        self.presence.lose(user_id, self.clock.now())
+        await self.changed(user_id, False)
 
     async def tell_friends(self, user: User, *, is_online: bool) -> None:
         """Announce the user's presence to friends only."""

@@ -14,6 +14,7 @@ from reference_server.loopback import is_loopback
 
 if TYPE_CHECKING:
     from contract import Contract
+    from reference_server.bus import Bus
     from reference_server.server import Server
 
 # What the help needs is imported above, what a server needs where it is started: the help is there
@@ -32,6 +33,7 @@ class Options:
     port: int
     secret: str | None
     store: str | None
+    bus: str | None
     users: Path | None
     log_level: str
     announce: Path | None
@@ -89,6 +91,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         "--store", metavar="URL", help="MongoDB server, such as mongodb://127.0.0.1:27017/r2c"
     )
     parser.add_argument(
+        "--bus",
+        metavar="URL",
+        help="Redis server, such as redis://127.0.0.1:6379/0, over which several processes with one"
+        " --store behave as one; needs the extra `bus`",
+    )
+    parser.add_argument(
         "--state",
         type=Path,
         metavar="FILE",
@@ -130,11 +138,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
     parser.add_argument(
         "--control",
         action=argparse.BooleanOptionalAction,
-        help="serve the control interface at /_reference/; on loopback it is on anyway",
+        help="serve the control interface at /_reference/; on loopback, without --bus, it is on"
+        " anyway",
     )
     options = parser.parse_args(arguments)
     if options.control is None:
-        options.control = is_loopback(options.host)
+        options.control = is_loopback(options.host) and options.bus is None
     return Options(**vars(options))
 
 
@@ -260,6 +269,10 @@ def _run(options: Options, secret: str) -> int:
     keep_tables()
     if options.state and options.store:
         raise StartError("--state is for what is kept in memory; with --store MongoDB keeps it.")
+    if options.bus and not options.store:
+        raise StartError("--bus is for several processes, and needs a --store that they share.")
+    if options.bus and options.control:
+        raise StartError("--control acts on one process alone; leave it out, or leave out --bus.")
     origins = Origins.of(options.allow_origin)
     directory = users.load(options.users or users.SEEDED)
     clock = Clock()
@@ -285,7 +298,13 @@ def _run(options: Options, secret: str) -> int:
     async def serve() -> None:
         store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
         server = server_class(control=options.control)(
-            contract, directory, tokens, store, mock=options.mock, origins=origins
+            contract,
+            directory,
+            tokens,
+            store,
+            mock=options.mock,
+            origins=origins,
+            **({"bus": _bus(options.bus)} if options.bus else {}),
         )
         if options.state is None:
             await _serve(server, read, options)
@@ -301,6 +320,16 @@ def _run(options: Options, secret: str) -> int:
 
     asyncio.run(serve())
     return ENDED
+
+
+def _bus(url: str) -> "Bus":
+    try:
+        from reference_server.bus import Bus
+    except ImportError as error:
+        raise StartError(
+            "--bus needs a package more: pip install 'redis>=8,<9', or the extra `bus`."
+        ) from error
+    return Bus(url)
 
 
 async def _serve(server: "Server", read: "Callable[[], Contract]", options: Options) -> None:

@@ -38,6 +38,8 @@ Handler = Callable[[User, Json], Awaitable[Json]]
 class Lifecycle(Protocol):
     """Hears of users' sockets that come and go."""
 
+    async def expected(self, user: User) -> None: ...
+
     async def joined(self, user: User, connection: str) -> None: ...
 
     async def left(self, user: User, connection: str) -> None: ...
@@ -140,9 +142,10 @@ class EventRouter:
 
     async def _connect(self, sid: str, environ: Mapping[str, Any], auth: Any = None) -> None:
         try:
-            self._users[sid] = self._tokens.user_of(self.credential(environ, auth))
+            user = self._users[sid] = self._tokens.user_of(self.credential(environ, auth))
         except Unauthorized as refusal:
             raise Refused(refusal.message) from refusal
+        await self._lifecycle.expected(user)
 
     async def _opened(self, sid: str) -> None:
         # Only now does the socket join its user's room, so that no event comes before the client

@@ -1,6 +1,6 @@
 """Who is there: connections counted per user."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 
@@ -10,6 +10,10 @@ class Presence:
     def __init__(self) -> None:
         self._connections: dict[str, set[str]] = {}
         self._last_seen: dict[str, datetime] = {}
+
+    def __iter__(self) -> Iterator[str]:
+        """The users who have a connection."""
+        return iter(list(self._connections))
 
     def join(self, user_id: str, connection: str) -> bool:
         """Count a connection in; True when it is the user's first."""
@@ -32,6 +36,10 @@ class Presence:
     def is_online(self, user_id: str) -> bool:
         """Whether the user has a connection."""
         return user_id in self._connections
+
+    def lose(self, user_id: str, now: datetime) -> None:
+        """Note that the user's last connection, which was not counted here, is gone."""
+        self._last_seen[user_id] = now
 
     def departures(self) -> Mapping[str, datetime]:
         """When each user who has left was last there."""

@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import tornado.web
 from tornado import httputil
@@ -30,6 +30,9 @@ from reference_server.store import Store
 from reference_server.tokens import Tokens
 from reference_server.users import Directory
 
+if TYPE_CHECKING:
+    from reference_server.bus import Bus
+
 SOCKET_PATH = "/socket.io/"
 LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
 SLOWEST_BODY = 60.0  # seconds a client may take to send a body
@@ -55,9 +58,10 @@ class Server:
         *,
         mock: bool = False,
         origins: Origins = LOCAL,
+        bus: "Bus | None" = None,
     ) -> None:
         """`mock` lets requests choose their answers from the document (`preferences.py`), pages of
-        `origins` may call.
+        `origins` may call, over `bus` other processes serve the same users.
 
         Raises StartError where contract and handlers do not fit together.
         """
@@ -68,9 +72,10 @@ class Server:
         self.origins = origins
         self._store = store
         self._prefers = mock
+        self._bus = bus
         self._sockets = self.make_sockets()
         self._router = self.make_router()
-        self.chat = Chat(users, store, self._router, Presence())
+        self.chat = Chat(users, store, self._router, Presence(), bus)
         self._router.register(event_handlers(self.chat), self.chat)
         application, mocked = self._application(contract)
         self.mocks = Mocks(mocked, self._router.mocked)
@@ -123,7 +128,8 @@ class Server:
 
     def make_sockets(self) -> SocketServer:
         """What speaks Socket.IO."""
-        return SocketServer(allowed_origin=self.origins.allow)
+        manager = self._bus.manager if self._bus is not None else None
+        return SocketServer(allowed_origin=self.origins.allow, manager=manager)
 
     def make_router(self) -> EventRouter:
         """What brings events to their handlers and to users."""
@@ -155,6 +161,8 @@ class Server:
         try:
             await self._store.open()
             await self._lifespan.start()
+            if self._bus is not None:
+                await self._bus.open(self.chat.presence, self.chat.changed, self.chat.lost)
         except BaseException:
             for each in listening:
                 each.close()
@@ -178,6 +186,8 @@ class Server:
             await asyncio.wait(ending, timeout=FAREWELL)
         await self._sockets.shutdown()
         await self._http.close_all_connections()
+        if self._bus is not None:
+            await self._bus.close()
         await self._lifespan.stop()
         await self._store.close()
         self._http = None

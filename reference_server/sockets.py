@@ -29,7 +29,7 @@ _RESERVED = {"connect", "connect_error", "disconnect", "disconnecting"}
 Opened = Callable[[str], Awaitable[None]]
 
 
-class _Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio carries no types
+class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio carries no types
     """Knows who is in which room."""
 
     async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **_: Any) -> None:
@@ -65,11 +65,12 @@ class SocketServer(socketio.AsyncServer):  # type: ignore[misc]
         ping_interval: float = PING_INTERVAL,
         ping_timeout: float = PING_TIMEOUT,
         connect_patience: float = CONNECT_PATIENCE,
+        manager: Manager | None = None,
     ) -> None:
         quiet = logging.getLogger("reference_server.libraries")
         quiet.setLevel(logging.ERROR)  # below, the libraries write down tokens
         super().__init__(
-            client_manager=_Manager(),
+            client_manager=manager or Manager(),
             async_mode="tornado",
             async_handlers=False,
             cors_allowed_origins=allowed_origin,

@@ -22,6 +22,7 @@ SLOW = tuple(
         "clients",
         "conformance/fuzzing",
         "conformance/plugin",
+        "deployment",
         "examples",
         "mutants",
         "typescript",
@@ -36,6 +37,11 @@ def _node_packages(folder: Path) -> str | None:
     if not (folder / "node_modules").is_dir():
         return f"run: npm ci --ignore-scripts --prefix {folder}"
     return None
+
+
+def _command(name: str) -> str | None:
+    found = shutil.which(name, path=os.environ["PATH"] + ":/usr/sbin")
+    return None if found else f"{name} is not on the PATH"
 
 
 def _program(variable: str, what: str) -> str | None:
@@ -63,6 +69,8 @@ TOOLS: Mapping[str, Callable[[], str | None]] = {
     "typescript": lambda: _node_packages(TESTS / "typescript"),
     "express": lambda: _node_packages(TESTS.parent / "examples" / "express"),
     "chromium": _browser,
+    "redis": lambda: _command("redis-server"),
+    "nginx": lambda: _command("nginx"),
     "secantus": lambda: _program("R2C_SECANTUS", "the secantusd-py of a SecantusDB"),
 }
 """By name, what tells why a tool cannot be used; None where it can."""

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import tomllib
@@ -14,6 +13,8 @@ from typing import Any
 
 import pytest
 import tomli_w
+
+from tests.services import free_port
 
 ROOT = Path(__file__).parents[2]
 EXPRESS = ROOT / "examples" / "express"
@@ -106,10 +107,3 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
 def direct(host: str, port: int) -> Iterator[int]:
     """Nothing between the suite and the backend."""
     yield port
-
-
-def free_port() -> int:
-    """A port of this machine that nobody uses now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])

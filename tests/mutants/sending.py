@@ -119,8 +119,8 @@ def created_at_is_local_time(patch: Patch) -> None:
 def a_new_message_is_read_at_once(patch: Patch) -> None:
     """Where the recipient is offline, the status of a new message is read."""
 
-    def first_status(chat, recipient):
-        status = original(chat, recipient)
+    async def first_status(chat, recipient):
+        status = await original(chat, recipient)
         return status if status == "delivered" else "read"
 
     original = patch(Chat, first_status)

@@ -1,9 +1,6 @@
 """The store in memory and on a server that speaks MongoDB's protocol keep the same promises."""
 
 import asyncio
-import os
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from typing import Any
@@ -13,46 +10,19 @@ from pymongo import MongoClient
 
 from reference_server.errors import StartError
 from reference_server.store import Store, conversation_id, settings_id, storable
+from tests import services
 
 ASHA, BEN, CHITRA = (f"60d0fe4f5311236168a109c{digit}" for digit in "abc")
-START_PATIENCE = 20.0  # seconds
 
 Scenario = Callable[[Store], Coroutine[Any, Any, None]]
 Play = Callable[[Scenario], None]
 
 
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def mongodb() -> Iterator[str]:
     """The address of a SecantusDB that runs while this module's tests do."""
-    port = free_port()
-    process = subprocess.Popen(
-        [
-            *(os.environ["R2C_SECANTUS"], "--host", "127.0.0.1", "--port", str(port)),
-            *("--storage-path", ":memory:", "--standalone", "--cache-size", "64M"),
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-    try:
-        deadline = time.monotonic() + START_PATIENCE
-        while True:
-            try:
-                socket.create_connection(("127.0.0.1", port), timeout=1).close()
-                break
-            except OSError:
-                assert process.poll() is None, "SecantusDB ended by itself"
-                assert time.monotonic() < deadline, "SecantusDB does not listen"
-                time.sleep(0.05)
-        yield f"mongodb://127.0.0.1:{port}/{{}}?directConnection=true"
-    finally:
-        process.terminate()
-        process.wait(10)
+    with services.mongodb() as address:
+        yield address
 
 
 @pytest.fixture(params=["embedded", pytest.param("mongodb", marks=pytest.mark.needs("secantus"))])
@@ -209,7 +179,7 @@ def test_finding_costs_the_same_however_much_else_is_stored() -> None:
 
 def test_an_unreachable_server_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reference_server.store.PATIENCE_MS", 200)
-    store = Store.mongodb(f"mongodb://127.0.0.1:{free_port()}/x")
+    store = Store.mongodb(f"mongodb://127.0.0.1:{services.free_port()}/x")
     with pytest.raises(StartError, match="does not answer"):
         asyncio.run(store.open())
 

@@ -1,0 +1,87 @@
+"""What stands beside the server stops and comes back: nothing acknowledged is lost, what is refused
+is refused in the contract's words, and no process has to be started again.
+"""
+
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+import requests
+import websocket
+
+from tests import services
+from tests.deployment.conftest import Fleet, launched, until
+from tests.reference_server.command import Start
+
+pytestmark = [pytest.mark.slow, pytest.mark.needs("secantus"), pytest.mark.needs("redis")]
+
+
+def is_refusal(answer: requests.Response) -> bool:
+    return answer.status_code >= 500 and answer.json() == {
+        "success": False,
+        "message": answer.json()["message"],
+    }
+
+
+def opens(fleet: Fleet, url: str, user: int) -> bool:
+    try:
+        fleet.connect(url, user).close()
+    except (AssertionError, OSError, websocket.WebSocketException):
+        return False
+    return True
+
+
+def test_redis_stops_and_comes_back(start: Start, mongodb: str) -> None:
+    port = services.free_port()
+    with ExitStack() as running:
+        bus = running.enter_context(services.redis(port))
+        fleet = launched(start, mongodb.format("redis_stops"), bus)
+        here, there = fleet.urls
+        chitra, ben = fleet.connect(here, 2), fleet.connect(there, 1)
+        assert fleet.send(here, 0, 1, "before").status_code == 201
+        running.close()
+
+        # Whether somebody is at the other process cannot be known now.
+        assert is_refusal(fleet.send(here, 0, 1, "refused"))
+        # Who is at this one is.
+        assert fleet.send(there, 0, 1, "to a neighbour").json()["data"]["status"] == "delivered"
+        assert not opens(fleet, here, 3)
+        chitra.close()
+
+        running.enter_context(services.redis(port))
+        until(lambda: opens(fleet, here, 3), "sockets open again")
+        until(lambda: fleet.send(here, 0, 1, "after").status_code == 201, "messages are taken")
+        ben.socket.settimeout(20)
+        assert fleet.history(here, 1, 0)[:2] == ["before", "to a neighbour"]
+        while (status := ben.received("userStatus"))["userId"] != fleet.id(2) or status["isOnline"]:
+            pass  # until ben hears that chitra has gone meanwhile
+        until(
+            lambda: fleet.send(here, 0, 1, "heard again").json()["data"]["status"] == "delivered",
+            "presence is shared again",
+        )
+        while ben.received("receiveMessage")["text"] != "heard again":
+            pass
+
+
+def test_the_database_stops_and_comes_back(start: Start, tmp_path: Path) -> None:
+    port = services.free_port()
+    storage = str(tmp_path / "storage")
+    with services.redis() as bus, ExitStack() as running:
+        store = running.enter_context(services.mongodb(port, storage)).format("database_stops")
+        fleet = launched(start, store, bus)
+        here, there = fleet.urls
+        kept = [f"before {number}" for number in range(20)]
+        assert {fleet.send(here, 0, 1, text).status_code for text in kept} == {201}
+        asha = fleet.connect(here, 0)
+        running.close()
+
+        assert is_refusal(fleet.send(here, 0, 1, "refused"))
+        acknowledged = asha.emit("sendMessage", {"recipientId": fleet.id(1), "text": "refused"})
+        assert acknowledged["success"] is False
+
+        running.enter_context(services.mongodb(port, storage))
+        until(lambda: fleet.send(there, 0, 1, "after").status_code == 201, "messages are taken")
+        assert fleet.send(here, 0, 1, "after").status_code == 201
+        assert fleet.history(there, 1, 0) == [*kept, "after", "after"]
+        acknowledged = asha.emit("sendMessage", {"recipientId": fleet.id(1), "text": "and now"})
+        assert acknowledged["success"] is True
