@@ -42,6 +42,7 @@ class Options:
     watch: bool
     state: Path | None
     allow_origin: list[str]
+    rate_limit: str | None
     mock: bool
     control: bool
 
@@ -128,6 +129,12 @@ def parse(arguments: Sequence[str] | None = None) -> Options:
         metavar="ORIGIN",
         help="let pages of this origin call, such as https://app.example, instead of those of this"
         " machine; may be repeated, and * means every page",
+    )
+    parser.add_argument(
+        "--rate-limit",
+        metavar="RATE",
+        help="requests and events that each user may send, such as 20/s or 300/min; others are"
+        " refused, requests with 429 (without it: no limit)",
     )
     parser.add_argument(
         "--no-mock",
@@ -263,6 +270,7 @@ def _run(options: Options, secret: str) -> int:
     from contract.generation import keep_tables
     from reference_server import users
     from reference_server.clock import Clock
+    from reference_server.limits import RateLimit
     from reference_server.origins import Origins
     from reference_server.tokens import Tokens
 
@@ -274,6 +282,7 @@ def _run(options: Options, secret: str) -> int:
     if options.bus and options.control:
         raise StartError("--control acts on one process alone; leave it out, or leave out --bus.")
     origins = Origins.of(options.allow_origin)
+    limit = RateLimit.of(options.rate_limit) if options.rate_limit is not None else None
     directory = users.load(options.users or users.SEEDED)
     clock = Clock()
     tokens = Tokens(secret, directory, clock)
@@ -304,6 +313,7 @@ def _run(options: Options, secret: str) -> int:
             store,
             mock=options.mock,
             origins=origins,
+            limit=limit,
             **({"bus": _bus(options.bus)} if options.bus else {}),
         )
         if options.state is None:

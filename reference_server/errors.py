@@ -59,6 +59,12 @@ class MethodNotAllowed(Refusal):
     status = 405
 
 
+class TooMany(Refusal):
+    """The caller sends more than the server allows (RFC 6585, section 4)."""
+
+    status = 429
+
+
 INTERNAL_ERROR = "Something failed in the server."
 
 

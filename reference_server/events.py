@@ -22,6 +22,7 @@ from reference_server.errors import (
     Unauthorized,
     error_body,
 )
+from reference_server.limits import RateLimit
 from reference_server.mocks import Mock
 from reference_server.payloads import require
 from reference_server.samples import NoSample, completed
@@ -57,6 +58,7 @@ class EventRouter:
         self._handlers: Mapping[str, Handler] = {}
         self._received: list[Event] = []
         self._lifecycle: Lifecycle
+        self.limit: RateLimit | None = None
         self.mocked: tuple[Mock, ...] = ()
         """The operations without a handler, answered from their examples."""
 
@@ -162,6 +164,8 @@ class EventRouter:
         async def receive(sid: str, *arguments: Any) -> Json:
             # The first argument is the payload; further ones are ignored.
             try:
+                if self.limit is not None:
+                    self.limit.take(self._users[sid].id)
                 payload: Any = arguments[0] if arguments else None
                 require(event.payload, payload, "payload")
                 return self._completed(

@@ -42,6 +42,7 @@ from reference_server.errors import (
     Unauthorized,
     error_body,
 )
+from reference_server.limits import RateLimit
 from reference_server.mocks import Mock
 from reference_server.origins import LOCAL, CrossOrigin, Origins
 from reference_server.payloads import BODY, decode, encode, require
@@ -89,6 +90,7 @@ def build(
     origins: Origins = LOCAL,
     people: People = lambda host: [],
     control: bool = False,
+    limit: RateLimit | None = None,
 ) -> tuple[AsyncApp, tuple[Mock, ...]]:
     """The application, and the operations that no handler stands for.
 
@@ -127,7 +129,7 @@ def build(
                 SecurityMiddleware,
                 RequestValidationMiddleware,
             ],
-            {"bearer": lambda: _BearerTokens(tokens)},
+            {"bearer": lambda: _BearerTokens(tokens, limit)},
         )
     return app, mocks
 
@@ -255,8 +257,9 @@ async def respond(
 class _BearerTokens:
     """The document's `bearer` scheme."""
 
-    def __init__(self, tokens: Tokens) -> None:
+    def __init__(self, tokens: Tokens, limit: RateLimit | None) -> None:
         self._tokens = tokens
+        self._limit = limit
 
     def get_fn(self, scheme: Any, scopes: Any) -> Callable[[ConnexionRequest], dict[str, Any]]:
         """How Connexion asks a security handler for its check."""
@@ -273,6 +276,8 @@ class _BearerTokens:
             user = self._tokens.user_of(token.strip())
         except Unauthorized as refusal:
             raise _challenge(refusal.message, ' error="invalid_token"') from refusal
+        if self._limit is not None:
+            self._limit.take(user.id)
         return {"sub": user.id, "user": user}
 
 

@@ -20,6 +20,7 @@ from reference_server.engine import SocketHandler
 from reference_server.errors import StartError
 from reference_server.events import EventRouter
 from reference_server.handlers import event_handlers, rest_handlers
+from reference_server.limits import RateLimit
 from reference_server.loopback import is_loopback
 from reference_server.mocks import Mock, Mocks
 from reference_server.origins import LOCAL, Origins
@@ -58,10 +59,12 @@ class Server:
         *,
         mock: bool = False,
         origins: Origins = LOCAL,
+        limit: RateLimit | None = None,
         bus: "Bus | None" = None,
     ) -> None:
         """`mock` lets requests choose their answers from the document (`preferences.py`), pages of
-        `origins` may call, over `bus` other processes serve the same users.
+        `origins` may call, no user may send more than `limit`, and over `bus` other processes serve
+        the same users.
 
         Raises StartError where contract and handlers do not fit together.
         """
@@ -72,9 +75,11 @@ class Server:
         self.origins = origins
         self._store = store
         self._prefers = mock
+        self._limit = limit
         self._bus = bus
         self._sockets = self.make_sockets()
         self._router = self.make_router()
+        self._router.limit = limit
         self.chat = Chat(users, store, self._router, Presence(), bus)
         self._router.register(event_handlers(self.chat), self.chat)
         application, mocked = self._application(contract)
@@ -95,6 +100,7 @@ class Server:
             origins=self.origins,
             people=self.people,
             control=self.has_control,
+            limit=self._limit,
         )
 
     def people(self, host: str) -> list[dict[str, str]]:

@@ -17,6 +17,7 @@ from reference_server.control.traffic import Traffic
 from reference_server.control.verbs import Verbs
 from reference_server.control.verdicts import Refused, Verdicts, short
 from reference_server.events import EventRouter
+from reference_server.limits import RateLimit
 from reference_server.origins import LOCAL, Origins
 from reference_server.server import Server
 from reference_server.sockets import SocketServer
@@ -39,6 +40,7 @@ class ControlledServer(Server):
         *,
         mock: bool = False,
         origins: Origins = LOCAL,
+        limit: RateLimit | None = None,
     ) -> None:
         """Tokens and store have to read the same clock. Raises StartError as `Server` does."""
         if tokens.clock is not store.clock:
@@ -47,7 +49,7 @@ class ControlledServer(Server):
         self._traffic = Traffic(contract)
         self._verdicts = Verdicts(contract)
         self._interference = Interference(self._faults, self._traffic)
-        super().__init__(contract, users, tokens, store, mock=mock, origins=origins)
+        super().__init__(contract, users, tokens, store, mock=mock, origins=origins, limit=limit)
         self._bridge.too_large = self._note_too_large
 
     def make_sockets(self) -> SocketServer:
