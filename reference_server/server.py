@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 SOCKET_PATH = "/socket.io/"
 LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
+SLOWEST_HEADERS = 60.0  # seconds a connection may rest, or take to send the headers of a request
 SLOWEST_BODY = 60.0  # seconds a client may take to send a body
 FAREWELL = 0.5  # seconds that sockets and requests get to come to their end when the server stops
 
@@ -178,6 +179,7 @@ class Server:
             _Front(socket_application(self._sockets.eio), self._bridge),
             max_header_size=LARGEST_HEADERS,
             max_body_size=MOST_DRAINED + 1,
+            idle_connection_timeout=SLOWEST_HEADERS,
             body_timeout=SLOWEST_BODY,
         )
         self._http.add_sockets(listening)
