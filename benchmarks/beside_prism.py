@@ -105,9 +105,9 @@ def compare(servers: Sequence[Server], starts: int, folder: Path) -> None:
     memory: dict[str, list[float]] = {server.name: [] for server in servers}
     for _ in range(starts):
         for server in servers:
-            with server.running(folder / "log") as (_, seconds, megabytes):
-                times[server.name].append(seconds)
-                memory[server.name].append(megabytes)
+            with server.running(folder / "log") as started:
+                times[server.name].append(started.seconds)
+                memory[server.name].append(started.memory)
     for name in times:
         fastest, usual, slowest = min(times[name]), median(times[name]), max(times[name])
         print(
@@ -117,9 +117,9 @@ def compare(servers: Sequence[Server], starts: int, folder: Path) -> None:
     token = Tokens(SECRET, load(), Clock()).mint(ASHA)
     for server in servers:
         print(f"\n{server.name}")
-        with server.running(folder / "log") as (url, _, _):
+        with server.running(folder / "log") as started:
             for number, question in enumerate((*twelve(), *preferring()), 1):
-                print(f"{number:>3} {question.what:36} {asked(url, question, token)}")
+                print(f"{number:>3} {question.what:36} {asked(started.url, question, token)}")
 
 
 def main() -> None:

@@ -66,11 +66,11 @@ def measured(server: Server, seconds: float, folder: Path) -> dict[str, dict[str
     directory = list(load(folder / "users.yaml"))
     tokens = Tokens(SECRET, load(folder / "users.yaml"), Clock())
     figures = {}
-    with server.on_core(0).running(folder / "log") as (url, _, _):
+    with server.on_core(0).running(folder / "log") as started:
         players = [{"id": user.id, "token": tokens.mint(user)} for user in directory]
         for each in LOADS:
             plan = {
-                "url": url,
+                "url": started.url,
                 "pairs": [players[2 * n : 2 * n + 2] for n in range(each.pairs)],
                 "seconds": seconds,
                 "inFlight": each.in_flight,

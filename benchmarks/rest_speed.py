@@ -45,17 +45,19 @@ def measured(server: Server, seconds: float, folder: Path) -> dict[str, float]:
     script = folder / "send.lua"
     body = {"recipientId": HIRO.id, "text": "Are you coming to the rehearsal tonight?"}
     script.write_text(SCRIPT.format(body=json.dumps(body)))
-    with server.on_core(0).running(folder / "log") as (url, _, _):
+    with server.on_core(0).running(folder / "log") as started:
         for _ in range(LENGTH):
             requests.post(
-                f"{url}/api/messages/send",
+                f"{started.url}/api/messages/send",
                 json=body | {"recipientId": BEN.id},
                 headers=headers,
                 timeout=PATIENCE,
             ).raise_for_status()
         return {
-            "listMessages": _under_load(url + f"/api/messages/{BEN.id}", headers, seconds),
-            "sendMessage": _under_load(url + "/api/messages/send", headers, seconds, script),
+            "listMessages": _under_load(started.url + f"/api/messages/{BEN.id}", headers, seconds),
+            "sendMessage": _under_load(
+                started.url + "/api/messages/send", headers, seconds, script
+            ),
         }
 
 

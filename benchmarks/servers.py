@@ -23,6 +23,27 @@ CHECK_EVERY = 0.01
 
 
 @dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs."""
+
+    url: str
+    seconds: float
+    """Until it answered its first request."""
+    process: "subprocess.Popen[bytes]"
+
+    @property
+    def memory(self) -> float:
+        """Its resident memory now, in MB (Linux)."""
+        status = Path(f"/proc/{self.process.pid}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) / 1024
+
+    @property
+    def ended(self) -> bool:
+        """Whether it ended by itself."""
+        return self.process.poll() is not None
+
+
+@dataclass(frozen=True, slots=True)
 class Server:
     """A command that serves the document on a port."""
 
@@ -34,8 +55,8 @@ class Server:
         return replace(self, command=("taskset", "-c", str(core), *self.command))
 
     @contextmanager
-    def running(self, log: Path) -> Iterator[tuple[str, float, float]]:
-        """Its URL, the seconds until it answered its first request, and its memory in MB then."""
+    def running(self, log: Path) -> Iterator["Running"]:
+        """Runs it until the block ends; begins when it has answered its first request."""
         port = free_port()
         url = f"http://127.0.0.1:{port}"
         begun = time.monotonic()
@@ -48,7 +69,7 @@ class Server:
             )
         try:
             _await_answer(process, url, log)
-            yield url, time.monotonic() - begun, _memory(process.pid)
+            yield Running(url, time.monotonic() - begun, process)
         finally:
             process.terminate()
             process.wait(PATIENCE)
@@ -73,12 +94,6 @@ def _await_answer(process: subprocess.Popen[bytes], url: str, log: Path) -> None
                     f"{shlex.join(process.args)} does not answer:\n{log.read_text()}"
                 ) from None
         time.sleep(CHECK_EVERY)
-
-
-def _memory(pid: int) -> float:
-    """Resident memory of a process, in MB (Linux)."""
-    status = Path(f"/proc/{pid}/status").read_text()
-    return int(status.split("VmRSS:")[1].split()[0]) / 1024
 
 
 def ours(*options: str, name: str = "r2c-server") -> Server:

@@ -19,6 +19,7 @@ TESTS = Path(__file__).parent
 SLOW = tuple(
     f"{folder}/"
     for folder in (
+        "benchmarks",
         "clients",
         "conformance/fuzzing",
         "conformance/plugin",
