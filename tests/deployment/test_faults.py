@@ -2,6 +2,7 @@
 is refused in the contract's words, and no process has to be started again.
 """
 
+import threading
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -85,3 +86,37 @@ def test_the_database_stops_and_comes_back(start: Start, tmp_path: Path) -> None
         assert fleet.history(there, 1, 0) == [*kept, "after", "after"]
         acknowledged = asha.emit("sendMessage", {"recipientId": fleet.id(1), "text": "and now"})
         assert acknowledged["success"] is True
+
+
+def test_a_process_that_is_killed_in_a_burst_loses_nothing_it_acknowledged(
+    start: Start, mongodb: str
+) -> None:
+    with services.redis() as bus:
+        fleet = launched(start, mongodb.format("killed_in_a_burst"), bus)
+        here, there = fleet.urls
+        listener = fleet.connect(there, 1)
+        acknowledged: list[str] = []
+        half = threading.Event()
+
+        def burst() -> None:
+            for number in range(10_000):
+                try:
+                    answer = fleet.send(here, 0, 1, f"{number}")
+                except requests.ConnectionError:
+                    return
+                if answer.status_code == 201:
+                    acknowledged.append(f"{number}")
+                if number == 100:
+                    half.set()
+
+        sender = threading.Thread(target=burst)
+        sender.start()
+        assert half.wait(20)
+        fleet.processes[0].kill()
+        sender.join(20)
+        assert not sender.is_alive()
+        history = fleet.history(there, 1, 0)
+        assert history[: len(acknowledged)] == acknowledged
+        # One more may have been kept whose answer did not come.
+        assert len(history) <= len(acknowledged) + 1
+        assert [listener.received("receiveMessage")["text"] for _ in range(100)] == history[:100]
