@@ -16,20 +16,21 @@ import pytest
 pytest_plugins = ("pytester",)
 
 TESTS = Path(__file__).parent
-SLOW = tuple(
-    f"{folder}/"
-    for folder in (
-        "benchmarks",
-        "clients",
-        "conformance/fuzzing",
-        "conformance/plugin",
-        "deployment",
-        "examples",
-        "mutants",
-        "typescript",
-    )
+SLOW = (
+    "benchmarks/",
+    "clients/",
+    "conformance/backend/test_processes.py",
+    "conformance/fuzzing/",
+    "conformance/model/",
+    "conformance/plugin/",
+    "deployment/",
+    "examples/",
+    "mutants/",
+    "reference_server/test_cli.py",
+    "reference_server/test_watching.py",
+    "typescript/",
 )
-"""Folders whose tests are all marked slow."""
+"""How the paths of tests begin that are all marked slow."""
 
 
 def _node_packages(folder: Path) -> str | None:
