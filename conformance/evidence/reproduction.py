@@ -81,6 +81,17 @@ def curl_line(exchange: Exchange, redactor: Redactor) -> str:
         words += ["-H", "'Content-Type:'"]  # not curl's own idea of one
     if len(body) >= LONG:
         words += ["-H", "'Expect:'"]
+    if exchange.cut:
+        first, rest = (shell.output(part) for part in (body[: exchange.cut], body[exchange.cut :]))
+        length = [
+            "-H",
+            "'Transfer-Encoding:'",
+            "-H",
+            f"'Content-Length: {len(body)}'",
+            "-H",
+            "'Expect:'",
+        ]
+        return f"{{ {first}; sleep 1; {rest}; }} | {' '.join([*words, *length, '-T', '-'])}"
     if _is_printable(body) and len(body) < LONG:
         return " ".join([*words, "--data-raw", shell.word(body)])
     return f"{shell.output(body)} | {' '.join([*words, '--data-binary', '@-'])}"

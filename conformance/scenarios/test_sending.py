@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from itertools import combinations, product
 from typing import Any
 
@@ -29,7 +30,8 @@ from conformance.scenarios.props.simultaneous import Crossing
 from conformance.scenarios.props.witness import Witness
 from conformance.stage.actor import Actor
 from conformance.stage.stage import Stage
-from conformance.wire.http import Exchange
+from conformance.wire.http import Exchange, encode_json
+from conformance.wire.pieces import in_two
 from conformance.wire.sockets import Connection
 from contract import Level
 
@@ -259,6 +261,41 @@ def test_any_text_comes_back_as_it_was_sent(stage: Stage) -> None:
                 f"A text of {_described(words)} does not come back in the history",
                 words,
                 stored[id],
+            )
+
+
+@requirement("SEND-13", "CHAT-02")
+def test_a_text_comes_back_whole_when_its_request_comes_in_pieces(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+
+    def read() -> None:
+        # The first piece is with the backend, which reads it before it answers what came later.
+        # Twice, as it may have answered once when it has only taken the connection.
+        for _ in range(2):
+            recipient.read(sender)
+
+    def meanwhile() -> None:
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(read)
+
+    words = f"{stage.text('in pieces')} née 🎵"
+    to, public = recipient.id, recipient.user.public_id
+    for id, operation, what, body in (
+        ("SEND-13", "sendMessage", "text", {"recipientId": to, "text": words}),
+        ("CHAT-02", "sendChatMessage", "chat message", {"to": public, "message": words}),
+    ):
+        for letter in "é🎵":
+            with in_two(encode_json(body).index(letter.encode()) + 1, meanwhile):
+                answer = sender.call(operation, json=body)
+            # Whether such a text is taken at all is judged where requests are whole.
+            message = new_message(answer)
+            stage.check(
+                id,
+                message is None or text(message) == words,
+                f"A {what} does not come back whole when its request comes in two pieces, cut "
+                "inside a letter",
+                words,
+                answer,
             )
 
 

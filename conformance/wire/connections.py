@@ -19,7 +19,7 @@ from typing import Any, cast
 import requests
 import urllib3
 
-from conformance.wire import deadlines, moments
+from conformance.wire import deadlines, moments, pieces
 
 LARGEST_BODY = 16 * 1024 * 1024
 """Bytes of an answer's body beyond which it is an error of the backend, not something to judge."""
@@ -44,6 +44,7 @@ class Attempt:
     broke_before_answer: bool = False
     line: deadlines.Clocked | None = None
     received_before: int = 0
+    cut: int = 0  # bytes of the body that went ahead of the rest
 
     @property
     def bytes_received(self) -> int:
@@ -110,6 +111,12 @@ class _Connection(urllib3.connection.HTTPConnection):
         if data and data is self._body and moments.awaited():
             super().send(data[:-1])
             moments.with_others(partial(super().send, data[-1:]))
+        elif data and data is self._body and (cut := pieces.taken()):
+            super().send(data[: cut.at])
+            cut.between()
+            super().send(data[cut.at :])
+            if attempt := under_way.attempt:
+                attempt.cut = cut.at
         else:
             super().send(data)
 

@@ -73,6 +73,7 @@ class Exchange:
     started: float  # seconds since the epoch
     elapsed: float  # seconds, to the last byte of the body
     repeated: bool = False  # sent twice, because a kept-alive connection broke under the first
+    cut: int = 0  # bytes of the body that went ahead of the rest; 0 where it was whole
 
     @property
     def succeeded(self) -> bool:
@@ -330,6 +331,7 @@ class _RecordingAdapter(HTTPAdapter):
             started=started,
             elapsed=time.monotonic() - before,
             repeated=repeated,
+            cut=attempt.cut,
         )
         return exchange, response
 

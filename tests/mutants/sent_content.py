@@ -5,6 +5,7 @@ import re
 import unicodedata
 from dataclasses import replace
 
+from reference_server.asgi import _Exchange
 from reference_server.chat import Chat
 from tests.mutants.history import stored
 from tests.mutants.patching import Patch
@@ -97,3 +98,13 @@ def histories_are_read_as_latin1(patch: Patch) -> None:
         return [replace(m, text=m.text.encode().decode("latin-1")) for m in found]
 
     stored(patch, garbled)
+
+
+@mutant("SEND-13", protocol="rest", subtle=True)
+def bodies_are_decoded_piece_by_piece(patch: Patch) -> None:
+    """`body += chunk` of Node: a letter that two pieces of a body share is lost."""
+
+    def data_received(self, chunk):
+        return original(self, chunk.decode("utf-8", "replace").encode())
+
+    original = patch(_Exchange, data_received)

@@ -22,8 +22,9 @@ from conformance.evidence.reproduction import curl_line, js, reproduction, socke
 from conformance.evidence.steps import Step
 from conformance.judging.findings import Finding
 from conformance.reports.files import script_name
-from conformance.wire.http import Exchange, HttpClient
+from conformance.wire.http import Exchange, HttpClient, encode_json
 from conformance.wire.pacing import Pace
+from conformance.wire.pieces import in_two
 from conformance.wire.sockets import Received
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJpZCI6IjEifQ.c2lnbmF0dXJl"
@@ -147,6 +148,14 @@ def test_any_path_comes_out_of_the_shell_byte_by_byte(shell, path, redactor):
 )  # fmt: skip
 def test_methods_headers_and_secrets_are_repeated(shell, method, request_, redactor):
     send_and_repeat(shell, redactor, method, "/api", **request_)
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_body_in_two_pieces_is_repeated_in_two_pieces(shell, redactor):
+    body = {"token": TOKEN, "text": "é"}
+    with in_two(encode_json(body).index("é".encode()) + 1, lambda: None):
+        line = send_and_repeat(shell, redactor, "POST", "/api", json=body)
+    assert "\\303'; sleep 1; printf '\\251" in line
 
 
 def test_a_simple_request_gives_a_simple_line(redactor):
