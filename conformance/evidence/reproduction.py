@@ -83,15 +83,9 @@ def curl_line(exchange: Exchange, redactor: Redactor) -> str:
         words += ["-H", "'Expect:'"]
     if exchange.cut:
         first, rest = (shell.output(part) for part in (body[: exchange.cut], body[exchange.cut :]))
-        length = [
-            "-H",
-            "'Transfer-Encoding:'",
-            "-H",
-            f"'Content-Length: {len(body)}'",
-            "-H",
-            "'Expect:'",
-        ]
-        return f"{{ {first}; sleep 1; {rest}; }} | {' '.join([*words, *length, '-T', '-'])}"
+        fields = ("Transfer-Encoding:", f"Content-Length: {len(body)}", "Expect:")
+        words += [word for field in fields for word in ("-H", shlex.quote(field))]
+        return f"{{ {first}; sleep 1; {rest}; }} | {' '.join([*words, '-T', '-'])}"
     if _is_printable(body) and len(body) < LONG:
         return " ".join([*words, "--data-raw", shell.word(body)])
     return f"{shell.output(body)} | {' '.join([*words, '--data-binary', '@-'])}"

@@ -81,14 +81,13 @@ class Experiments:
     def lost(self, event: Event, job: Job) -> str:
         """What came instead of a valid payload, in words; empty where it arrives as it was sent."""
         self._party.open()
-        began = time.monotonic()
         id = member(job.stimulus.body, "recipientId")
         recipient = next(actor for actor in self._listeners if same_id(actor.id, id))
         if event.name in NOTICES:
             # Some backends pass a notice on only when it says something new.
             (other,) = NOTICES.keys() - {event.name}
             self._party.notice(recipient, other)
-        since = self._party.mark(recipient)
+        since, began = self._party.mark(recipient), time.monotonic()
         self._party.emit(event.name, *arguments(job.stimulus))
         if event.name in NOTICES:
             arrived = self._party.told_typing(recipient, NOTICES[event.name], since)

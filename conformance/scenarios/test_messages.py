@@ -76,6 +76,22 @@ def test_any_text_of_an_event_arrives_as_it_was_sent(stage: Stage) -> None:
     )
 
 
+@requirement("MSG-01")
+def test_a_message_to_an_id_in_capitals_arrives(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    sending, receiving = stage.connect(sender, recipient)
+    for id, how in ((recipient.id, ""), (recipient.id.upper(), " to an id in capitals")):
+        text = stage.text()
+        stage.emit(sending, "sendMessage", {"recipientId": id, "text": text})
+        stage.need(
+            "MSG-01",
+            stage.await_message(receiving, text=text) is not None,
+            f"A message{how} does not reach its connected recipient",
+            "receiveMessage on the recipient's socket",
+            f"nothing within {stage.pace.delivery:.0f} s",
+        )
+
+
 def confirmed(stage: Stage, sending: Connection, text: str, who: str) -> None:
     """Judges that a sender hears of an own message."""
     stage.check(

@@ -93,20 +93,39 @@ def test_typing_is_told_before_the_first_message(stage: Stage) -> None:
     told_of(stage, typing, typist, receiving, recipient)
 
 
+@requirement("TYPE-01")
+def test_typing_to_an_id_in_capitals_is_told(stage: Stage) -> None:
+    typist, recipient = stage.cast(2)
+    typing, receiving = stage.connect(typist, recipient)
+    told_of(stage, typing, typist, receiving, recipient)  # else the case is not what it is about
+    capitals = recipient.id.upper()
+    if capitals == recipient.id:
+        return
+    told_of(stage, typing, typist, receiving, recipient, capitals, " to an id in capitals")
+
+
 def told_of(
-    stage: Stage, typing: Connection, typist: Actor, receiving: Connection, recipient: Actor
+    stage: Stage,
+    typing: Connection,
+    typist: Actor,
+    receiving: Connection,
+    recipient: Actor,
+    named: str | None = None,
+    how: str = "",
 ) -> None:
-    """Lets a user begin to type and cease, and judges that the recipient is told of both."""
+    """Lets a user begin to type and cease, and judges that the recipient is told of both; `named`
+    is how the recipient's id is spelt, and `how` says so.
+    """
     for event, state in STATES:
         since = receiving.mark()
-        stage.emit(typing, event, {"recipientId": recipient.id}, acknowledge=True)
+        stage.emit(typing, event, {"recipientId": named or recipient.id}, acknowledge=True)
         told = receiving.wait_for(
             "typingStatus", tells(typist, state), within=stage.pace.delivery, since=since
         )
         stage.check(
             "TYPE-01",
             told is not None,
-            f"{event} does not reach the recipient as typingStatus",
+            f"{event}{how} does not reach the recipient as typingStatus",
             {"senderId": typist.id, "isTyping": state},
             [one.args for one in receiving.received("typingStatus", since)]
             or f"nothing within {stage.pace.delivery:.0f} s",

@@ -84,6 +84,18 @@ def typing_is_told_once(patch: Patch) -> None:
     patch.receiver("onTyping", on_typing)
 
 
+@mutant("TYPE-01", protocol="events", subtle=True)
+def typing_wants_small_letters(patch: Patch) -> None:
+    """`io.to(recipientId)`: a room is found only where the id is spelt as the backend does."""
+
+    async def on_typing(chat, user, payload, original):
+        if payload["recipientId"] != payload["recipientId"].lower():
+            return {"success": True}
+        return await original(user, payload)
+
+    patch.receiver("onTyping", on_typing)
+
+
 @mutant("TYPE-02", protocol="events")
 def everybody_sees_typing(patch: Patch) -> None:
     """`socket.broadcast.emit`: everybody is told."""

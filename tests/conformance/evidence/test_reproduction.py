@@ -155,7 +155,7 @@ def test_a_body_in_two_pieces_is_repeated_in_two_pieces(shell, redactor):
     body = {"token": TOKEN, "text": "é"}
     with in_two(encode_json(body).index("é".encode()) + 1, lambda: None):
         line = send_and_repeat(shell, redactor, "POST", "/api", json=body)
-    assert "\\303'; sleep 1; printf '\\251" in line
+    assert "; sleep 1; printf '\\251" in line
 
 
 def test_a_simple_request_gives_a_simple_line(redactor):

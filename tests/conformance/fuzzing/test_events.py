@@ -262,3 +262,12 @@ def test_fuzzing_ends_when_time_is_over(fuzz):
     assert findings == []
     assert not tally.complete
     assert tally.cases > 0
+
+
+def test_of_a_notice_that_does_not_arrive_nothing_is_told_that_came_before_it(fuzz):
+    async def habit(router, event, sid, arguments, inner):
+        return None if event.name == "typing" else await inner(sid, *arguments)
+
+    _, findings, _ = fuzz(habit, HASTY, examples=0)
+    found = [f for f in findings if f.requirement == "TYPE-01"]
+    assert {f.observed for f in found} == {"nothing arrived"}
