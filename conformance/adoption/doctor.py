@@ -1,10 +1,12 @@
 """The command `doctor`: whether a target file fits its backend, in a few seconds."""
 
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import get_args
 
+from conformance.judging.messages import member
 from conformance.stage.actor import Actor
 from conformance.stage.watch import Backend, Unusable
 from conformance.stage.world import World
@@ -20,6 +22,8 @@ MOST_TOGETHER = 20
 """Users who come one after the other, to see whether strangers are told of each other."""
 MOST_NAMED = 6
 """Pairs of strangers that are named."""
+LONGEST_MESSAGE = 120
+"""Characters of an error's message that are quoted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,12 +98,20 @@ def _user(actor: Actor, other: Actor) -> Diagnosis:
         return Diagnosis(subject, False, f"no user has the userId {user.public_id}")
     if answer.status is None or answer.status >= 500:
         words = f"a chat message to {user.public_id} answers {_said(answer)}"
+        if answer.status is not None:
+            words += "; does the token name a user of the backend, as [auth] claims has it?"
         return Diagnosis(subject, False, words)
     return Diagnosis(subject, True, "token, _id and userId are known")
 
 
 def _said(answer: Exchange) -> str:
-    return str(answer.status) if answer.status else f"nothing ({answer.error})"
+    """The status with the message of an error, or why there is none."""
+    if answer.status is None:
+        return f"nothing ({answer.error})"
+    message = member(answer.json, "message")
+    if not isinstance(message, str) or not message.strip():
+        return str(answer.status)
+    return f"{answer.status} “{textwrap.shorten(message, LONGEST_MESSAGE, placeholder=' …')}”"
 
 
 def _transports(actor: Actor) -> Iterator[Diagnosis]:

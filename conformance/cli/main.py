@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
+from difflib import get_close_matches
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -61,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments and arguments[0] in COMMANDS:
             module = import_module(f"conformance.cli.{COMMANDS[arguments[0]]}")
             return int(module.run_command(arguments))
-        return _verify(_parser().parse_args(arguments))
+        options = _parser().parse_args(arguments)
+        if close := get_close_matches(options.url or "", COMMANDS, 1):
+            raise Wrong(f"{options.url!r} is no URL; did you mean `r2c-verify {close[0]}`?")
+        return _verify(options)
     except Wrong as error:
         _complain(str(error))
         return USAGE_ERROR

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import NoReturn
 
 import pytest
 
@@ -15,6 +16,14 @@ from conformance.stage.watch import Backend
 from conformance.stage.world import World
 from contract import load
 from reference_server import running
+from reference_server.chat import Chat
+from reference_server.errors import Refusal
+
+
+class Broken(Refusal):
+    """What a backend says that runs into a mistake of its own."""
+
+    status = 500
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +85,18 @@ def test_users_who_do_not_exist_are_named(target: Target) -> None:
     found = dict(ill(replace(target, users=tuple(users), friends=frozenset())))
     assert "token is refused" in found["user Diego"]
     assert "no user has the userId R2C0" in found["user Élodie"]
+
+
+def test_of_a_backend_that_fails_for_a_token_its_words_and_the_claims_are_told(
+    target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def user_with_public_id(chat: Chat, public_id: str) -> NoReturn:
+        raise Broken("Cannot read properties of undefined (reading '_id')")
+
+    monkeypatch.setattr(Chat, "user_with_public_id", user_with_public_id)
+    words = dict(ill(target))["user Asha"]
+    assert "500 “Cannot read properties of undefined (reading '_id')”" in words
+    assert "[auth] claims" in words
 
 
 def test_friends_who_are_none_are_named(target: Target) -> None:

@@ -168,6 +168,7 @@ def test_a_wrong_command_gets_one_sentence(called, arguments, expected):
         (["--only", "SEND-99"], "--only: SEND-99 is neither a requirement nor a group"),
         (["--only", "SEND,FOO"], "--only: FOO is neither a requirement nor a group"),
         (["localhost:5000"], "'localhost:5000' is no URL of a backend"),
+        (["docter"], "'docter' is no URL; did you mean `r2c-verify doctor`?"),
         (["http://a b"], "'http://a b' is no URL of a backend"),
         (["http://h:0"], "is no URL of a backend"),
         (["http://h?x"], "nothing else."),
