@@ -9,8 +9,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-LONGEST = 5.0
-"""Seconds to wait for others; backends cut off requests that stay incomplete for longer."""
+LONGEST = 1.0
+"""Seconds to wait for others. A server that takes one TLS connection at a time shakes no hands with
+the next before the request is whole, and backends cut off requests that stay incomplete for some
+seconds.
+"""
 
 
 class Moment:

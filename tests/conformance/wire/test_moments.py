@@ -14,6 +14,8 @@ from conformance.wire.pacing import Pace
 from tests.conformance.conftest import answer
 
 BODY = b'{"text": "at once"}'
+LEAST_PATIENT = 3
+"""Seconds for which the least patient servers wait for the rest of a request."""
 
 
 class Backend:
@@ -76,6 +78,27 @@ def test_who_ends_without_a_last_byte_lets_the_others_go_on(serve):
         client.close()
     assert sent.status == 200
     assert time.monotonic() - began < 4
+
+
+def test_a_request_is_soon_whole_where_the_next_can_only_begin_after_it(serve):
+    backend = Backend()
+    client = HttpClient(serve(backend.handle), Pace(), lambda exchange: None)
+    answered = threading.Event()
+
+    def send() -> Exchange:
+        exchange = client.send("POST", "/", body=BODY)
+        answered.set()
+        return exchange
+
+    def send_next() -> Exchange:
+        assert answered.wait(LEAST_PATIENT)
+        return client.send("POST", "/", body=BODY)
+
+    try:
+        first, second = in_threads(send, send_next, moment=Moment(2))
+    finally:
+        client.close()
+    assert [each.status for each in (first, second)] == [200, 200]
 
 
 def test_one_that_fails_fails_alone_and_each_is_done_once():
