@@ -1,6 +1,7 @@
 """The command `r2c-verify`: arguments in, exit status out."""
 
 import argparse
+import errno
 import io
 import os
 import sys
@@ -25,6 +26,8 @@ SUITE_ERROR = 4
 DEFAULT_TARGET = Path("target.toml")
 PROCESSES = min(2, os.cpu_count() or 1)
 """In how many processes a run plays; a third one would start for longer than it plays."""
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+"""What printing fails of on a full disk. Files that cannot be written say so themselves."""
 COMMANDS = {
     "requirements": "catalogue",
     "explain": "catalogue",
@@ -55,6 +58,7 @@ exit status:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     arguments = list(sys.argv[1:] if argv is None else argv)
+    _open_standard_error()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows ASCII alone shows a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
@@ -75,6 +79,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return 0
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
+            _complain(f"standard output cannot be written: {error.strerror}.")
+            return USAGE_ERROR
         _complain(
             f"an error of this suite, please report it: {type(error).__name__}: {error} "
             f"({_origin(error)})"
@@ -82,6 +89,21 @@ def main(argv: Sequence[str] | None = None) -> int:
         return SUITE_ERROR
     finally:
         _hang_up()
+
+
+def _open_standard_error() -> None:
+    """Complaints go nowhere where whoever started the command closed it (`2>&-`). Libraries that
+    warn there, and processes that inherit it, need one all the same.
+    """
+    if sys.stderr is None:
+        with suppress(OSError):
+            os.fstat(2)
+            return  # the number is in use for something else by now
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, 2)
+        if nowhere != 2:
+            os.close(nowhere)
+        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115 - as long as the process
 
 
 def _complain(sentence: str) -> None:
@@ -99,13 +121,13 @@ def _origin(error: Exception) -> str:
 
 
 def _hang_up() -> None:
-    """Sends what is left to standard output. Where nobody reads it any more (`| head -1`), Python
-    must not complain about that on its way out.
+    """Sends what is left to standard output. Where nobody reads it any more (`| head -1`), or where
+    it is full, Python must not complain about that on its way out.
     """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except BrokenPipeError:
+    except OSError:
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 

@@ -498,6 +498,22 @@ def test_a_run_without_standard_output_still_writes_its_reports(tmp_path, target
     assert (tmp_path / "out" / "junit.xml").exists()
 
 
+def test_a_run_without_standard_error_and_input_judges_as_ever(tmp_path):
+    done = shell("r2c-verify --only HIST-01 --profile quick 2>&- <&-", tmp_path)
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("command", ["requirements", "explain SEND-09", "--only SEND-09"])
+def test_standard_output_that_is_full_gets_one_sentence(tmp_path, target, command):
+    target()
+    done = shell(f"r2c-verify {command} > /dev/full", tmp_path)
+    assert done.stderr == (
+        b"r2c-verify: standard output cannot be written: No space left on device.\n"
+    )
+    assert done.returncode == 2
+
+
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
 def test_a_terminal_that_knows_few_characters_is_no_error(tmp_path, target, encoding):
     done = verify(
