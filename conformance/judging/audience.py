@@ -7,8 +7,17 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from conformance.judging.judgements import Judgement
-from conformance.judging.messages import conversation_id, member, message_id, user_id
+from conformance.judging.messages import (
+    content,
+    conversation_id,
+    member,
+    message_id,
+    moment,
+    status_rank,
+    user_id,
+)
 
+MORE_THAN_ONCE = "A message comes to one socket of its recipient more than once"
 SAME_CONVERSATION = "Two pairs of users have the same conversation id"
 NO_FRIEND_IS_TOLD = "Somebody who is no friend is told that a user comes or goes"
 FOR_FRIENDS = "userStatus for friends and the user only"
@@ -44,6 +53,37 @@ class Identities:
                     f"{id} is of {' and '.join(sorted(before))}, and of "
                     f"{' and '.join(sorted(people))}",
                 )
+
+
+class Copies:
+    """Remembers which messages came to each connection of their recipients.
+
+    Only the very same again is one too many: the sender may be told of a message once more, and
+    anybody of another status of it.
+    """
+
+    def __init__(self) -> None:
+        self._came: set[tuple[int, str, int]] = set()
+        """Connection, message, and a hash of what was said of it."""
+
+    def judge(self, message: Any, listener: str, connection: int) -> Iterator[Judgement]:
+        """Compares a receiveMessage that came to a connection of `listener`, a user's id, with all
+        before it on that connection (MSG-01).
+        """
+        id = message_id(message)
+        said = sender, recipient, *_ = content(message)
+        if id is None or sender == recipient or recipient != listener:
+            return
+        changed = moment(member(message, "updatedAt"))
+        copy = (connection, id, hash((said, status_rank(message), changed)))
+        if copy in self._came:
+            yield _stray(
+                "MSG-01",
+                MORE_THAN_ONCE,
+                f"{listener} gets message {id} again",
+                "one receiveMessage",
+            )
+        self._came.add(copy)
 
 
 def judge_audience(

@@ -3,6 +3,7 @@
 from typing import Any
 
 from conformance.judging import messages
+from conformance.judging.audience import MORE_THAN_ONCE
 from conformance.judging.messages import member, message_id
 from conformance.scenarios import requirement, undisturbed
 from conformance.scenarios.props.bodies import TEXTS, attachment
@@ -114,7 +115,7 @@ def judge_copies(
     stage.check(
         "MSG-01",
         len(at_recipient) == 1,
-        "A message comes to one socket of its recipient more than once",
+        MORE_THAN_ONCE,
         "one receiveMessage",
         at_recipient,
     )

@@ -16,7 +16,7 @@ from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import reproduction
 from conformance.evidence.steps import Step
 from conformance.evidence.trace import Passage, trace
-from conformance.judging.audience import Identities, judge_audience
+from conformance.judging.audience import Copies, Identities, judge_audience
 from conformance.judging.findings import Finding, Ledger
 from conformance.judging.judgements import Judgement
 from conformance.judging.messages import member, message_id, new_message, status_rank, user_id
@@ -89,6 +89,7 @@ class World:
         self._lingering: dict[str, float] = {}
         self._statuses = StatusWatch()
         self._identities = Identities()
+        self._copies = Copies()
         self._correspondence: set[frozenset[str]] = set()
         self._lock = threading.RLock()
         self._listeners: list[Callable[[Step], None]] = []
@@ -385,6 +386,11 @@ class World:
         ):
             named = replace(judgement, observed=self._by_name(judgement.observed))
             self._enter_of(named, step)
+        if received.event == "receiveMessage" and step.connection is not None:
+            with self._lock:
+                again = list(self._copies.judge(message, actor.id, step.connection))
+            for judgement in again:
+                self._enter_of(replace(judgement, observed=self._by_name(judgement.observed)), step)
         self._identify(message, step)
         self._note_pair(message)
         id, rank = message_id(message), status_rank(message)

@@ -1,5 +1,6 @@
 """Mutants of messages as events: delivery, storing, order, acknowledgement."""
 
+import asyncio
 from dataclasses import replace
 
 from bson import ObjectId
@@ -12,6 +13,10 @@ from tests.mutants.patching import Patch
 from tests.mutants.registry import mutant
 
 SEND, MESSAGE = "onSendMessage", "receiveMessage"
+
+
+ACKNOWLEDGED_WITHIN = 0.5
+"""Seconds until an outbox gives up hope."""
 
 
 def deliveries(patch, audience):
@@ -51,6 +56,23 @@ def every_message_arrives_twice(patch: Patch) -> None:
         if event == MESSAGE:
             await emit(event, payload, user_ids)
 
+    patch.deliveries(deliver)
+
+
+@mutant("MSG-01", protocol="events", subtle=True)
+def what_is_not_acknowledged_comes_again(patch: Patch) -> None:
+    """An outbox waits a while for an acknowledgement, which no client sends, and delivers again."""
+
+    async def deliver(emit, event, payload, user_ids):
+        await emit(event, payload, user_ids)
+        if event == MESSAGE:
+            outbox.add(asyncio.create_task(again(emit, event, payload, user_ids)))
+
+    async def again(emit, *delivery):
+        await asyncio.sleep(ACKNOWLEDGED_WITHIN)
+        await emit(*delivery)
+
+    outbox = set()
     patch.deliveries(deliver)
 
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from conformance.judging.audience import Identities, judge_audience, no_friends
+from conformance.judging.audience import Copies, Identities, judge_audience, no_friends
 
 ASHA, BEN, CHITRA, DIEGO = (f"60d0fe4f5311236168a1{n:04x}" for n in range(4))
 
@@ -58,6 +58,38 @@ def test_what_is_no_message_between_two_says_nothing(odd):
     known = Identities()
     assert not list(known.judge(message("1", "1")))
     assert not list(known.judge(odd))
+
+
+def again(first: dict, second: dict, listener: str = BEN, connection: int = 1) -> list[str]:
+    """What is said of a message that comes to Ben's first connection, and then to another."""
+    known = Copies()
+    assert not list(known.judge(first, BEN, 1))
+    return [one.requirement for one in known.judge(second, listener, connection)]
+
+
+def test_a_message_that_comes_to_one_socket_of_its_recipient_again_is_one_too_many():
+    one = message("a1", "c1")
+    assert again(one, one) == ["MSG-01"]
+    in_full = {**one, "sender": {"_id": ASHA.upper(), "name": "Asha"}, "attachment": None}
+    assert again(one, in_full) == ["MSG-01"]
+
+
+def test_what_comes_again_with_news_or_elsewhere_is_no_copy():
+    one = {**message("a1", "c1"), "status": "sent"}
+    assert again(one, one, connection=2) == []
+    assert again(one, {**one, "_id": "a2"}) == []
+    assert again(one, {**one, "status": "read"}) == []
+    assert again(one, {**one, "updatedAt": "2026-01-02T03:04:05Z"}) == []
+
+
+def test_a_sender_may_be_told_of_a_message_more_than_once():
+    own, to_oneself = message("a1", "c1", BEN, ASHA), message("a1", "c1", BEN, BEN)
+    assert again(own, own) == again(to_oneself, to_oneself) == []
+
+
+@pytest.mark.parametrize("odd", [None, [], "x", {}, {"_id": "1"}, {"_id": [], "recipient": BEN}])
+def test_what_is_no_message_is_no_copy(odd):
+    assert again(odd, odd) == []
 
 
 def test_a_message_of_others_is_a_stray_and_an_own_one_is_none():

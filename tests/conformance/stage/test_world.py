@@ -73,6 +73,19 @@ def test_a_stray_message_is_repeated_by_who_heard_it_and_who_sent_it(stage):
     assert f'{sender.name.lower()}_1.emit("sendMessage"' in found.script
 
 
+def test_a_message_that_comes_to_a_socket_again_at_any_time_is_found(stage):
+    world = stage.world
+    sender, recipient = world.actors[:2]
+    number = world.attendance.number()
+    message = {"_id": "a1", "sender": sender.id, "recipient": recipient.id, "text": "again"}
+    for _ in range(2):
+        received = Received("receiveMessage", (message,), 0, time.time(), 0)
+        step = Step.of_received(recipient.name, received, connection=number)
+        world.observe_event(recipient, received, step)
+    found = {f.requirement: f for o in world.ledger.outcomes() for f in o.findings}["MSG-01"]
+    assert found.observed == f"{recipient.name} gets message a1 again"
+
+
 def test_a_status_that_is_wrong_is_repeated_by_the_one_who_went(stage):
     world = stage.world
     listener, other = world.actors[:2]
