@@ -267,23 +267,25 @@ def test_settings_belong_to_one_user_and_one_conversation(stage: Stage) -> None:
             ids,
         )
         if mine.readable:
-            for settings, set_again, whose in (
-                (mine, (theirs, elsewhere), "one user"),
-                (theirs, (mine, elsewhere), "the other user"),
-                (elsewhere, (mine, theirs), "another conversation"),
-            ):
-                settings.store(**FULL)
-                before = settings.read(isBlocked=False)
-                for foreign in set_again:
-                    foreign.store(**quiet)
-                after = settings.read(isBlocked=False)
-                stage.check(
-                    "META-05",
-                    not differing(after, _settings(before)),
-                    f"The settings of {whose} change when others are set",
-                    _settings(before),
-                    after,
-                )
+            # In both directions: what one user turns on may be turned on for the other, too.
+            for own, set_by_others in ((FULL, quiet), (quiet, FULL)):
+                for settings, set_again, whose in (
+                    (mine, (theirs, elsewhere), "one user"),
+                    (theirs, (mine, elsewhere), "the other user"),
+                    (elsewhere, (mine, theirs), "another conversation"),
+                ):
+                    settings.store(**own)
+                    before = settings.read(isBlocked=False)
+                    for foreign in set_again:
+                        foreign.store(**set_by_others)
+                    after = settings.read(isBlocked=False)
+                    stage.check(
+                        "META-05",
+                        not differing(after, _settings(before)),
+                        f"The settings of {whose} change when others are set",
+                        _settings(before),
+                        after,
+                    )
         elif mine.shows_blocking(third):
             mine.store(isBlocked=True)
             theirs.store(**quiet)

@@ -234,6 +234,18 @@ def settings_belong_to_the_owner_alone(patch: Patch) -> None:
 
 
 @mutant("META-05", protocol="rest", subtle=True)
+def a_favourite_makes_the_other_one_too(patch: Patch) -> None:
+    """Whoever is made a favourite gets the other as one; taking it back is right."""
+
+    async def change_settings(store, owner, other, changes):
+        if changes.get("isFavorite"):
+            await original(store, other, owner, {"isFavorite": True})
+        return await original(store, owner, other, changes)
+
+    original = patch(Store, change_settings)
+
+
+@mutant("META-05", protocol="rest", subtle=True)
 def pins_show_on_both_sides(patch: Patch) -> None:
     """Only isPinned is kept per conversation; the other fields are right."""
     pins = {}
