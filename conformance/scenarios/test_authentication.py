@@ -40,6 +40,28 @@ def test_only_a_valid_token_opens_an_operation(stage: Stage) -> None:
         _judge_refusal(stage, kind, answers)
 
 
+@requirement("AUTH-01")
+def test_a_connection_does_not_remember_who_came_before(stage: Stage) -> None:
+    actor, other = stage.cast(2)
+    wrong: list[Exchange] = []
+    evidence: list[Step] = []
+    for operation, request in _requests(other, stage.text).items():
+        before = actor.read(other)  # Over the connection that carries the next request as well.
+        answer = stage.world.call(operation, token=None, **request)
+        if before.succeeded and answer.status != 401:
+            wrong.append(answer)
+            evidence += [Step.of_exchange(before), Step.of_exchange(answer)]
+    stage.check(
+        "AUTH-01",
+        not wrong,
+        "A request with no Authorization header is not answered 401 after one with a valid token "
+        "over the same connection",
+        "401",
+        wrong[0] if wrong else "",
+        evidence=evidence,
+    )
+
+
 @requirement("AUTH-08")
 def test_a_request_with_wrong_credentials_leaves_no_trace(stage: Stage) -> None:
     actor, other, third = acquainted(stage, 3)

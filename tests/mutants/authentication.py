@@ -79,6 +79,23 @@ def the_settings_route_lacks_the_middleware(patch: Patch) -> None:
     _without_middleware(patch, "updateConversationMetadata")
 
 
+@mutant("AUTH-01", protocol="rest", subtle=True)
+def a_connection_remembers_its_user(patch: Patch) -> None:
+    """Who has shown a token once need not do so again over the same connection."""
+    shown = {}
+
+    async def around(request, proceed):
+        connection, token = request.scope["client"], request.header("authorization")
+        if not token and connection in shown:
+            request = request.with_header("authorization", shown[connection])
+        answer = await proceed(request)
+        if token and answer.status != 401:
+            shown[connection] = token
+        return answer
+
+    patch.wire(around)
+
+
 @mutant("AUTH-01", protocol="rest")
 def a_missing_header_is_403(patch: Patch) -> None:
     """A missing header is answered 403, as some frameworks do by default."""
