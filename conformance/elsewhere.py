@@ -9,8 +9,8 @@ import pickle
 import signal
 import threading
 import traceback
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -141,7 +141,8 @@ class DistantTroupe:
             world.profile,
         )
         self._process = context.Process(target=play, args=(there, engagement), daemon=True)
-        self._process.start()
+        with _deaf():
+            self._process.start()
         there.close()
 
     @property
@@ -220,9 +221,22 @@ class DistantPerformance:
         self.troupe.conclude(survived=survived, certain=certain)
 
 
+@contextmanager
+def _deaf() -> Iterator[None]:
+    """A process that starts meanwhile has SIGINT blocked: Ctrl-C goes to all processes of a
+    terminal, and one that is still importing would print a traceback.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
 def play(line: Connection, engagement: Engagement) -> None:
     """The life of a troupe's process: plays what it is told until nobody tells it any more."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the run's process hears it, and ends this one
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     with suppress(EOFError, OSError):
         guests = _Guests(_Home(line), engagement)
         while True:

@@ -91,6 +91,18 @@ def tour(contract: Contract, server: RunningServer) -> Iterator[Tour]:
     world.close()
 
 
+def test_an_interrupt_at_its_very_start_is_for_the_run_alone(tour: Tour):
+    world = tour.world
+    troupe = DistantTroupe(world, tour.users)
+    try:
+        os.kill(troupe.process, signal.SIGINT)  # It is importing now; a terminal sends it to all.
+        troupe.perform(tour.scenarios["test_a_message_to_nobody_is_not_found"])
+        os.kill(troupe.process, signal.SIGINT)
+        troupe.perform(tour.scenarios["test_a_message_to_nobody_is_not_found"])
+    finally:
+        troupe.close()
+
+
 def test_what_it_judges_and_finds_stands_in_the_ledger_of_the_run(tour: Tour):
     tour.play("test_a_message_to_nobody_is_not_found")
     assert tour.outcome("SEND-12").status is Status.PASSED
