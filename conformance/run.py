@@ -215,7 +215,8 @@ def _judge(
     seconds = plan.profile.whole_s
     over, end = spent(seconds), time.monotonic() + seconds
     world.slow_down_to(replace(backend.begin(plan.patience), throttled_until=end))
-    world.slow_down_to(replace(world.pace, readiness=readiness(world)))
+    ready, keeps_alive = readiness(world), world.http.keeps_alive
+    world.slow_down_to(replace(world.pace, readiness=ready, keeps_alive=keeps_alive))
     world.journal.note(
         "run-started",
         target=world.target.url,

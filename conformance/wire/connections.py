@@ -41,6 +41,7 @@ class Attempt:
     target: bytes | None
     fresh: bool = False  # a new connection, please
     reused: bool = False  # the connection had carried a request before
+    found_closed: bool = False  # the server had closed one a moment after its answer
     broke_before_answer: bool = False
     line: deadlines.Clocked | None = None
     received_before: int = 0
@@ -90,7 +91,10 @@ class _Connection(urllib3.connection.HTTPConnection):
     def is_connected(self) -> bool:
         attempt = under_way.attempt
         rested = self._used is not None and time.monotonic() - self._used > deadlines.STALE_AFTER
-        return super().is_connected and not rested and not (attempt and attempt.fresh)
+        open = super().is_connected
+        if attempt and self.sock is not None and not open and not rested:
+            attempt.found_closed = True
+        return open and not rested and not (attempt and attempt.fresh)
 
     def putrequest(self, method: str, url: str, *args: Any, **kwargs: Any) -> None:
         if self.sock is None:

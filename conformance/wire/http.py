@@ -13,7 +13,9 @@ proxies from the environment, no compression, no repetition. Two exceptions, eac
   (`deadlines.STALE_AFTER`). Should one break all the same before the first byte of an answer, a
   request that may be repeated (RFC 9110 §9.2.2: GET, HEAD, OPTIONS, PUT, DELETE, TRACE) is sent
   once more on a fresh connection, and its Exchange says `repeated`. A POST is never sent twice:
-  nobody can know whether the backend handled the first.
+  nobody can know whether the backend handled the first. A server that closes connections right
+  after its answers, and does not say so, gets each request on a connection of its own as soon as
+  that is seen.
 """
 
 import json as jsonlib
@@ -124,7 +126,8 @@ class HttpClient:
     """Sends requests to one backend from any number of threads and hands each to `observe`.
 
     `observe` is called in the thread that sent the request, once for each answer or failure.
-    `pace` may be set anew while the client is in use.
+    `pace` may be set anew while the client is in use. `keeps_alive` is whether connections were not
+    closed yet soon after an answer without a word.
     Raises ValueError where `base_url` is no http or https URL with a host.
     """
 
@@ -134,10 +137,16 @@ class HttpClient:
             raise ValueError(f"{base_url!r} is no URL that begins with http:// or https://")
         self.base_url = base_url.rstrip("/")
         self.pace = pace
+        self.keeps_alive = True
         self._observe = observe
         self._closing = threading.Event()
         self._of_thread = threading.local()
         self._sessions: WeakSet[requests.Session] = WeakSet()
+
+    @property
+    def uses_again(self) -> bool:
+        """Whether a connection may carry more than one request."""
+        return self.keeps_alive and self.pace.keeps_alive
 
     @property
     def session(self) -> requests.Session:
@@ -278,7 +287,7 @@ class _RecordingAdapter(HTTPAdapter):
         """Sends until the answer is no 429 any more, or the pace forbids to wait longer."""
         throttle = Throttle(self._client.pace)
         while True:
-            attempt = Attempt(target)
+            attempt = Attempt(target, fresh=not self._client.uses_again)
             exchange, response = self._once(request, attempt, verify, cert)
             if attempt.broke_before_answer and request.method in REPEATABLE:
                 again = Attempt(target, fresh=True)
@@ -317,6 +326,8 @@ class _RecordingAdapter(HTTPAdapter):
                 response = None
         finally:
             connections.under_way.attempt = None
+        if attempt.found_closed or attempt.broke_before_answer:
+            self._client.keeps_alive = False
         exchange = Exchange(
             operation=label.operation,
             actor=label.actor,

@@ -59,6 +59,8 @@ class Pace:
     patience: float = 1.0
     readiness: float = 0.0
     """For how long new connections lost events where many came at once (D18)."""
+    keeps_alive: bool = True
+    """Whether the backend left connections open while it was measured, or said that it closes."""
     throttled_until: float = math.inf
     """Moment (`time.monotonic()`) after which no answer 429 is waited for: the end of the run."""
 

@@ -72,11 +72,15 @@ class Session:
         self._reason: str | None = None
         self._sending = threading.Lock()  # keeps the order of what is sent; taken before _turn
         self._ws: WebSocket | None = None  # once it carries the session
-        self._reader, self._writer = Polling(address), Polling(address)
+        self._reader, self._writer = self._new_lines()
         self._lines: list[WebSocket | Polling] = []
         self._threads: list[threading.Thread] = []
         self._fault: Exception | None = None  # of the suite itself, in one of the threads
         self._opening: Opening
+
+    def _new_lines(self) -> tuple[Polling, Polling]:
+        keeps_alive = self._pace.keeps_alive
+        return Polling(self._address, keeps_alive), Polling(self._address, keeps_alive)
 
     @property
     def transport(self) -> str:
@@ -120,7 +124,7 @@ class Session:
             threading.Event().wait(wait)
 
     def _open(self, transport: Transport, deadline: Deadline) -> None:
-        self._reader, self._writer = Polling(self._address), Polling(self._address)
+        self._reader, self._writer = self._new_lines()
         self._lines = [self._reader, self._writer]
         waiting: list[Packet] = []
         try:

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 import websocket
+from urllib3.util.wait import wait_for_read
 from websocket import ABNF
 
 from conformance.wire import deadlines
@@ -291,8 +292,10 @@ class Polling:
 
     name = "polling"
 
-    def __init__(self, address: Address) -> None:
+    def __init__(self, address: Address, keeps_alive: bool) -> None:
+        """Where the server does not keep connections alive, each request has one of its own."""
         self._address = address
+        self._keeps_alive = keeps_alive
         self._connection = _HTTPConnection(address)
         self._used = 0.0
         self._cut = False
@@ -304,7 +307,8 @@ class Polling:
 
         Raises OSError, http.client.HTTPException, Unreachable.
         """
-        if time.monotonic() - self._used > deadlines.STALE_AFTER:
+        rested = time.monotonic() - self._used > deadlines.STALE_AFTER
+        if rested or not self._keeps_alive or self._is_closed():
             self._connection.close()
         headers = dict(self._address.headers)
         if body is not None:
@@ -324,6 +328,11 @@ class Polling:
                     raise http.client.IncompleteRead(answer, response.length)
                 self._used = time.monotonic()
                 return response.status, answer, dict(response.getheaders())
+
+    def _is_closed(self) -> bool:
+        """Whether the server has closed the connection after an answer, and did not say so."""
+        sock = self._connection.sock
+        return sock is not None and bool(wait_for_read(sock, timeout=0))
 
     def cut(self) -> None:
         """Ends the TCP connection, for good; wakes whoever waits in `request`."""

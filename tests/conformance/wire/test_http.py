@@ -513,6 +513,35 @@ def test_a_post_is_never_sent_twice(way):
     assert len(got) == len(seen) == 2
 
 
+def closes_after_each_answer(got: list[int]) -> Callable[[socket.socket, int], None]:
+    """Says nothing of closing, as the HTTP router of uWSGI does not, and closes."""
+
+    def handle(connection: socket.socket, number: int) -> None:
+        if read_request(connection):
+            got.append(number)
+            connection.sendall(answer())
+            time.sleep(0.002)
+        connection.close()
+
+    return handle
+
+
+def test_a_server_that_closes_without_a_word_loses_no_post():
+    got: list[int] = []
+    with server(closes_after_each_answer(got)) as base, client(base) as (http, seen):
+        for method in ("GET", "GET", *("POST",) * 5):
+            http.send(method, "/")
+    assert [one.status for one in seen if one.method == "POST"] == [200] * 5
+    assert len(set(got)) == len(got) == 7
+
+
+def test_what_was_seen_of_a_server_that_closes_goes_with_the_pace():
+    got: list[int] = []
+    unkept = replace(BRISK, keeps_alive=False)
+    with server(closes_after_each_answer(got)) as base, client(base, unkept) as (http, _):
+        assert [http.send("POST", "/").status for _ in range(5)] == [200] * 5
+
+
 def test_a_get_on_a_new_connection_that_breaks_is_not_repeated():
     got: list[bytes] = []
 

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -521,6 +522,38 @@ def test_a_polling_session_that_is_thrown_out_before_connect_is_a_refusal():
     with server(handle) as url, pytest.raises(Refused, match="answered 400"):
         Connection.open(url, transport="polling", pace=BRISK)
     assert_no_thread_stays()
+
+
+def closing_in_silence(*closed: bytes) -> Callable[[socket.socket, bytes], None]:
+    """Ends the connection a moment after the answer to a request of these methods."""
+    answers = iter([OPEN, CONNECTED, '42["a"]', '42["b"]'])
+
+    def handle(connection: socket.socket, head: bytes) -> None:
+        while head:
+            method = head.partition(b" ")[0]
+            connection.sendall(http("ok" if method == b"POST" else next(answers, "6")))
+            if method in closed:
+                time.sleep(0.002)
+                connection.shutdown(socket.SHUT_WR)
+            head = head_of(connection)
+
+    return handle
+
+
+def test_polling_goes_on_where_each_answer_is_followed_by_a_close_without_a_word():
+    pace = replace(BRISK, keeps_alive=False)
+    handle = closing_in_silence(b"GET", b"POST")
+    with server(handle) as url, Connection.open(url, transport="polling", pace=pace) as one:
+        assert one.wait_for("b", within=2)
+
+
+def test_a_connection_that_was_closed_after_an_answer_carries_no_post():
+    handle = closing_in_silence(b"POST")
+    with server(handle) as url, Connection.open(url, transport="polling", pace=BRISK) as one:
+        for _ in range(3):
+            assert not one.rest(0.05)  # The close has come by then.
+            one.emit("typing", {})
+        assert not one.rest(0.05)
 
 
 def test_a_refused_upgrade_leaves_the_connection_on_polling(echo):
