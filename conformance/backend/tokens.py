@@ -1,6 +1,7 @@
 """Tokens: the valid ones of the target's users, and every kind of broken one."""
 
 import base64
+import hmac
 import json
 import shlex
 import time
@@ -68,12 +69,25 @@ class TokenMint:
     def wrong_key(self, user: User) -> str:
         """A token with the right claims, signed with a key that is not the backend's."""
         claims = self._claims(user)
-        algorithm = jwt.get_unverified_header(self.valid(user)).get("alg")
         return jwt.encode(
             dict(claims),
             "this-is-not-the-key-of-the-backend-under-test-" * 2,
-            algorithm=algorithm if algorithm in SYMMETRIC else "HS256",
+            algorithm=self._symmetric(user),
         )
+
+    def empty_key(self, user: User) -> str:
+        """A token with the right claims, signed with a key of no bytes: what a variable that is not
+        set, or the key of an unknown `kid`, makes of a key. PyJWT signs with none.
+        """
+        claims, algorithm = self._claims(user), self._symmetric(user)
+        said = f"{_part({'alg': algorithm, 'typ': 'JWT'})}.{_part(claims)}"
+        signature = hmac.digest(b"", said.encode(), f"sha{algorithm[2:]}")
+        return f"{said}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+    def _symmetric(self, user: User) -> str:
+        """The algorithm of this user's tokens, or another one where that takes a key pair."""
+        algorithm = jwt.get_unverified_header(self.valid(user)).get("alg")
+        return algorithm if algorithm in SYMMETRIC else "HS256"
 
     def unsigned(self, user: User, algorithm: str, signature: str = "") -> str:
         """A token with the right claims, `algorithm` (a spelling of none), and no signature or one

@@ -47,6 +47,7 @@ def run_command(arguments: Sequence[str]) -> int:
         ("--not-yet-valid", "one whose time comes in an hour"),
         ("--nobody", "one of a user who does not exist"),
         ("--wrong-key", "one signed with another key"),
+        ("--empty-key", "one signed with an empty key"),
         ("--cut-off", "one whose signature lost its second half"),
         ("--without-signature", "one without its third part"),
         ("--altered", "one whose claims were replaced by those of another user"),
@@ -167,6 +168,8 @@ def _token(arguments: "argparse.Namespace") -> int:
             )
         elif arguments.wrong_key:
             token = mint.wrong_key(user)
+        elif arguments.empty_key:
+            token = mint.empty_key(user)
         elif arguments.cut_off:
             token = mint.truncated(user)
         elif arguments.without_signature:

@@ -150,6 +150,20 @@ def a_signature_is_compared_as_far_as_it_goes(patch: Patch) -> None:
     original = patch(Tokens, _verify)
 
 
+@mutant("AUTH-03", protocol="both", subtle=True)
+def the_key_may_be_empty(patch: Patch) -> None:
+    """A key id that nobody knows stands for no key, and what is signed with none is believed."""
+
+    def believes(token):
+        said, _, signature = token.rpartition(".")
+        return (
+            signature
+            == jwt.utils.base64url_encode(hmac.digest(b"", said.encode(), "sha256")).decode()
+        )
+
+    let_pass(patch, believes)
+
+
 @mutant("AUTH-03", protocol="rest")
 def signatures_are_never_verified(patch: Patch) -> None:
     """Tokens are decoded, not verified."""

@@ -18,6 +18,7 @@ KINDS: Mapping[str, str] = {
     "a token without its signature": "--without-signature",
     "a token that is cut off": "--cut-off",
     "a token signed with another key": "--wrong-key",
+    "a token signed with an empty key": "--empty-key",
     "a token that expired ten minutes ago": "--expired",
     **{f"an unsigned token of the algorithm {it}": f"--unsigned {it}" for it in NONE},
     "a token whose claims were replaced": "--altered",
@@ -90,6 +91,7 @@ def broken_tokens(
     yield "AUTH-02", "a token without its signature", lambda: mint.two_parts(user)
     yield "AUTH-02", "a token that is cut off", lambda: mint.truncated(user)
     yield "AUTH-03", "a token signed with another key", lambda: mint.wrong_key(user)
+    yield "AUTH-03", "a token signed with an empty key", lambda: mint.empty_key(user)
     yield "AUTH-04", "a token that expired ten minutes ago", lambda: mint.expired(user)
     for spelling in NONE:
         name = f"an unsigned token of the algorithm {spelling}"

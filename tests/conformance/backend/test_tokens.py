@@ -147,6 +147,17 @@ def test_a_token_with_the_wrong_key_is_right_but_for_the_key(algorithm):
     )
 
 
+@pytest.mark.parametrize("algorithm", ["HS256", "HS384", "HS512"])
+def test_a_token_with_an_empty_key_is_right_for_who_has_no_key(algorithm):
+    made, asha, _ = mint(secret=SECRET, algorithm=algorithm)
+    token = made.empty_key(asha)
+    assert refused(token, algorithm) == "InvalidSignatureError"
+    said, _, signature = token.rpartition(".")
+    signer = jwt.get_algorithm_by_name(algorithm)
+    assert signer.verify(said.encode(), b"", jwt.utils.base64url_decode(signature))
+    assert jwt.decode(token, options={"verify_signature": False})["id"] == asha.id
+
+
 @pytest.mark.parametrize("spelling", ["none", "None", "NONE", "nOnE"])
 def test_an_unsigned_token_has_the_right_claims_and_an_empty_signature(spelling):
     made, asha, _ = mint()
@@ -194,6 +205,7 @@ def test_a_token_that_is_no_jwt_cannot_be_broken_as_one():
         lambda: made.truncated(asha),
         lambda: made.two_parts(asha),
         lambda: made.wrong_key(asha),
+        lambda: made.empty_key(asha),
         lambda: made.unsigned(asha, "none"),
         lambda: made.altered(asha, ben),
     ):

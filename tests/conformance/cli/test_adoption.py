@@ -62,6 +62,7 @@ def test_broken_tokens_are_broken_as_asked(
     ("kind", "error"),
     [
         (("--wrong-key",), jwt.InvalidSignatureError),
+        (("--empty-key",), jwt.InvalidSignatureError),
         (("--cut-off",), jwt.InvalidTokenError),
         (("--without-signature",), jwt.DecodeError),
         (("--altered",), jwt.InvalidSignatureError),
