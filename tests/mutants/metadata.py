@@ -233,6 +233,22 @@ def settings_belong_to_the_owner_alone(patch: Patch) -> None:
     original = patch(store, settings_id)
 
 
+@mutant("META-02", protocol="rest", subtle=True)
+def ringtones_are_latin(patch: Patch) -> None:
+    """The column of ringtones is in Latin-1; all other letters become question marks."""
+
+    async def change_settings(store, owner, other, changes):
+        tone = changes.get("customRingtone")
+        if tone:
+            changes = {
+                **changes,
+                "customRingtone": tone.encode("latin-1", "replace").decode("latin-1"),
+            }
+        return await original(store, owner, other, changes)
+
+    original = patch(Store, change_settings)
+
+
 @mutant("META-05", protocol="rest", subtle=True)
 def a_favourite_makes_the_other_one_too(patch: Patch) -> None:
     """Whoever is made a favourite gets the other as one; taking it back is right."""
