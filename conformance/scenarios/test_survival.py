@@ -1,6 +1,7 @@
 """What must not take the service down (ALL-04, MSG-07)."""
 
 import json
+import re
 from collections.abc import Iterator
 
 from conformance.evidence.steps import Step
@@ -129,8 +130,28 @@ HANDSHAKES = (
         None,
     ),
     ("a WebSocket handshake without an upgrade", "GET", "EIO=4&transport=websocket", None),
+    ("a query that cannot be decoded", "GET", "EIO=4&transport=polling&token=%E0%A4%A&%=%", None),
 )
 """What an Engine.IO endpoint is asked over HTTP: what it is, method, query and body."""
+
+
+TOKENS = (
+    ("two tokens in the query", "token=one&token=two"),
+    ("a token in the query that is part of an object", "token[a]=one&token[b][]=two"),
+    (
+        "a token that every object has",
+        "token[__proto__][a]=one&__proto__=x",
+    ),
+)
+"""What some parsers of queries make no text of, though a backend may take it for one."""
+
+
+def ask_to_connect(stage: Stage, query: str) -> None:
+    """Asks for the namespace over polling with this query, as far as the server lets one."""
+    path = f"/socket.io/?EIO=4&transport=polling&{query}"
+    opening = stage.world.http.send("GET", path)
+    if sid := re.search(rb'"sid":"([^"]+)"', opening.body):
+        stage.world.http.send("POST", f"{path}&sid={sid[1].decode()}", body=b"40")
 
 
 @undisturbed
@@ -140,6 +161,9 @@ def test_broken_packets_do_not_take_the_service_down(stage: Stage) -> None:
     line = Lifeline(stage, "ALL-04", sender, witness)
     for what, method, query, body in HANDSHAKES:
         stage.world.http.send(method, f"/socket.io/?{query}", body=body)
+        line.holds(what)
+    for what, query in TOKENS:
+        ask_to_connect(stage, query)
         line.holds(what)
     nobody, before = stage.unknown_id(), "requests to the Socket.IO endpoint"
     attacks: tuple[tuple[Transport, Iterator[Broken]], ...] = (

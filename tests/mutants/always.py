@@ -220,6 +220,18 @@ def an_unknown_namespace_ends_the_process(patch: Patch) -> None:
 
 
 @mutant("ALL-04", protocol="events", subtle=True)
+def two_tokens_end_the_process(patch: Patch) -> None:
+    """`query.token.replace` of a list: a query that names the token twice ends the process."""
+
+    async def _connect(router, sid, environ, auth=None):
+        if environ.get("QUERY_STRING", "").count("token=") > 1:
+            os._exit(1)
+        await original(router, sid, environ, auth)
+
+    original = patch(EventRouter, _connect)
+
+
+@mutant("ALL-04", protocol="events", subtle=True)
 def a_binary_event_stops_new_connections(patch: Patch) -> None:
     """After a binary packet the decoder waits for ever: nobody can connect any more."""
     stuck = []
