@@ -1,11 +1,21 @@
-"""How long a text may be is the backend's choice (D5); one that is cut off is another text."""
+"""How long a text may be is the backend's choice (D5); one that is cut off is another text, and an
+address that is cut off leads elsewhere.
+"""
 
 from itertools import cycle, islice
 from string import ascii_lowercase
 from typing import Any
 
-from conformance.judging.messages import member, message_id, text, unwrapped
+from conformance.judging.messages import (
+    attachment,
+    member,
+    message_id,
+    new_message,
+    text,
+    unwrapped,
+)
 from conformance.scenarios import requirement
+from conformance.scenarios.props import bodies
 from conformance.stage.accusing import Blocked
 from conformance.stage.stage import Stage
 from conformance.wire.sockets import Connection
@@ -13,6 +23,9 @@ from conformance.wire.sockets import Connection
 LENGTHS = (1_000, 5_000)
 """Characters of texts that are refused or kept whole: beyond the widths that columns usually have,
 and far below what any server takes for a whole request."""
+
+ADDRESS = 1_000
+"""Characters of an address, such as storage services sign them."""
 
 
 def long_text(stage: Stage, length: int) -> tuple[str, str]:
@@ -38,6 +51,29 @@ def test_a_long_text_of_a_request_is_refused_or_kept_whole(stage: Stage) -> None
             for where, message in shown:
                 _judge_whole(stage, id, f"A long {what}", words, where, message)
             stage.check(id, True, "")
+
+
+@requirement("SEND-02")
+def test_a_long_address_is_refused_or_kept_whole(stage: Stage) -> None:
+    sender, recipient = stage.cast(2)
+    mark = stage.text("signed")
+    short = bodies.attachment(mark.split()[-1])
+    url = short["url"] + "".join(islice(cycle(ascii_lowercase), ADDRESS - len(short["url"])))
+    answer = sender.send(recipient, text=mark, attachment=short | {"url": url})
+    message = new_message(answer)
+    shown = [("answer", message)] if message else []
+    history = stage.history_of(recipient, sender)
+    shown += [("history", one) for one in history if text(one).startswith(mark)]
+    for where, one in shown:
+        _, came = attachment(one) or ("", "")
+        stage.check(
+            "SEND-02",
+            came == url,
+            f"A long address of an attachment is taken and comes back as another in the {where}",
+            f"all {len(url)} characters, or a refusal",
+            f"{len(came)} characters: {came[:60]}…",
+        )
+    stage.check("SEND-02", True, "")
 
 
 @requirement("MSG-01")

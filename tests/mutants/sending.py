@@ -127,6 +127,17 @@ def a_new_message_is_read_at_once(patch: Patch) -> None:
 
 
 @mutant("SEND-02", protocol="rest", subtle=True)
+def long_addresses_are_cut(patch: Patch) -> None:
+    """The column of addresses holds 255 characters: what was signed behind them is gone."""
+
+    def attachment_to_keep(chat, attachment):
+        found = original(chat, attachment)
+        return {**found, "url": found["url"][:255]} if found else None
+
+    original = patch(Chat, attachment_to_keep)
+
+
+@mutant("SEND-02", protocol="rest", subtle=True)
 def addresses_are_written_in_small_letters(patch: Patch) -> None:
     """The URL of an attachment is lowercased; its path names another file then."""
 
