@@ -177,7 +177,7 @@ def _backend(
     plan: Plan, stack: contextlib.ExitStack, redactor: Redactor
 ) -> tuple[BackendProcess | None, Target]:
     if plan.target is None:
-        process, target = reference_server(plan.folder)
+        process, target = reference_server(plan.folder, redactor.data)
         stack.callback(process.end)
         return process, target
     if plan.target.reset is not None:
@@ -185,8 +185,7 @@ def _backend(
     if plan.target.start is None:
         return None, plan.target
     log = plan.folder / "backend.log"
-    process = shell_process(plan.target.start, log, plan.target.folder)
-    stack.callback(_redact_log, log, redactor)
+    process = shell_process(plan.target.start, log, plan.target.folder, redactor.data)
     stack.callback(process.end)
     return process, plan.target
 
@@ -194,12 +193,6 @@ def _backend(
 def _undocumented(world: World | None) -> tuple[str, ...]:
     """The events that the contract does not name, without the secrets that a name may hold."""
     return tuple(sorted(map(world.redactor.text, world.undocumented_events))) if world else ()
-
-
-def _redact_log(log: Path, redactor: Redactor) -> None:
-    """A backend may log the tokens it is sent; its log goes where the reports go."""
-    with contextlib.suppress(OSError):
-        log.write_bytes(redactor.data(log.read_bytes()))
 
 
 def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:

@@ -17,6 +17,7 @@ from typing import Self
 
 from conformance.backend import commands
 from conformance.backend.commands import CommandError, how_ended
+from conformance.backend.log import Log
 from conformance.backend.target import Target, TargetError
 
 START_TIMEOUT = 60.0
@@ -25,16 +26,12 @@ RESET_TIMEOUT = 120.0
 """Seconds a reset command may take."""
 END_TIMEOUT = 5.0
 """Seconds a process may take to end after SIGTERM, before it is killed."""
-LONGEST_TAIL = 10_000
-"""Bytes at the end of a log that are searched for its last lines."""
 LAST_WORDS = 12
 """Lines that are shown of what a process printed last."""
 PLAYERS = Path(__file__).with_name("players.yaml")
 """Who the reference server knows when the suite verifies it."""
 CHECK_EVERY = 0.05
 """Seconds between two looks at whether a backend answers."""
-NEW_LIFE = "--- r2c-verify starts it again ---"
-"""The line in a log between two lives of a process."""
 
 _GUARD = """\
 read -r over && exit
@@ -65,12 +62,14 @@ class BackendProcess:
         *,
         folder: Path | None = None,
         log_stdout: bool = True,
+        redact: Callable[[bytes], bytes] = bytes,
     ) -> None:
         """`shown` is what messages call the command; it runs in `folder`, if any. Without
-        `log_stdout` the log holds only what goes to standard error.
+        `log_stdout` the log holds only what goes to standard error; `redact` takes secrets out of
+        its lines.
         """
         self.command = command
-        self.log = log
+        self._log = Log(log, redact)
         self._folder = folder
         self._log_stdout = log_stdout
         self.shown = shown or f"`{shlex.join(command)}`"
@@ -80,7 +79,6 @@ class BackendProcess:
         self.lives = 0
         """How many times it was started."""
         self._over = False
-        self._born = 0
         self._lock = threading.RLock()
 
     def start(self, ready: Callable[[], bool], within: float = START_TIMEOUT) -> None:
@@ -117,21 +115,15 @@ class BackendProcess:
             if self._over:
                 raise ProcessError(f"{self.shown} is not started again, since the run is over.")
             try:
-                # What an earlier run left must not pass for this one's; an earlier life is part
-                # of it.
-                with self.log.open("ab" if self.lives else "wb") as output:
-                    if self.lives:
-                        output.write(f"\n{NEW_LIFE}\n".encode())
-                        output.flush()
-                    self._born = output.tell()
-                    self._process = subprocess.Popen(  # noqa: S603  the user's own command
-                        self.command,
-                        cwd=self._folder,
-                        stdin=subprocess.DEVNULL,
-                        stdout=output if self._log_stdout else subprocess.DEVNULL,
-                        stderr=output,
-                        start_new_session=True,
-                    )
+                output = self._log.begin()
+                self._process = subprocess.Popen(  # noqa: S603  the user's own command
+                    self.command,
+                    cwd=self._folder,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output if self._log_stdout else subprocess.DEVNULL,
+                    stderr=output,
+                    start_new_session=True,
+                )
             except OSError as error:
                 raise ProcessError(f"{self.shown} cannot be started: {error.strerror}.") from None
             self.lives += 1
@@ -147,7 +139,7 @@ class BackendProcess:
         """How the process ended by itself and the last lines it printed; None while it runs."""
         if (status := self.ended) is None:
             return None
-        lines = self._tail()[-LAST_WORDS:]
+        lines = self._log.tail()[-LAST_WORDS:]
         said = "".join(f"\n  {line}" for line in lines) or " nothing"
         return f"{self.shown} {how_ended(status)}; the last it printed:{said}"
 
@@ -156,6 +148,7 @@ class BackendProcess:
         with self._lock:
             self._over = True
         self.stop()
+        self._log.close()
 
     def stop(self) -> None:
         """Ends the process and everything it started. From any thread."""
@@ -166,19 +159,14 @@ class BackendProcess:
             _end_group(process)
         if guard is not None:
             guard.communicate(b"over\n")
+        with self._lock:
+            if self._process is None:  # nobody has started it again meanwhile
+                self._log.end()
 
     def last_line(self) -> str:
         """The last line the process printed."""
-        lines = self._tail()
+        lines = self._log.tail()
         return lines[-1].strip() if lines else "it printed nothing"
-
-    def _tail(self) -> list[str]:
-        """The last lines that were printed in this life of the process, empty ones aside."""
-        with suppress(OSError), self.log.open("rb") as log:
-            log.seek(max(self._born, log.seek(0, os.SEEK_END) - LONGEST_TAIL))
-            lines = log.read(LONGEST_TAIL).decode("utf-8", "replace").splitlines()
-            return [line.rstrip() for line in lines if line.strip()]
-        return []
 
     def __enter__(self) -> Self:
         return self
@@ -232,12 +220,20 @@ def reset(command: str, folder: Path | None = None) -> None:
         raise ProcessError(f"[process] reset `{command}` {error}.") from None
 
 
-def shell_process(command: str, log: Path, folder: Path | None = None) -> BackendProcess:
+def shell_process(
+    command: str,
+    log: Path,
+    folder: Path | None = None,
+    redact: Callable[[bytes], bytes] = bytes,
+) -> BackendProcess:
     """The process of a `start` command, which is a shell line, in a folder."""
-    return BackendProcess(["/bin/sh", "-c", command], log, shown=f"`{command}`", folder=folder)
+    shell = ["/bin/sh", "-c", command]
+    return BackendProcess(shell, log, shown=f"`{command}`", folder=folder, redact=redact)
 
 
-def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
+def reference_server(
+    folder: Path, redact: Callable[[bytes], bytes] = bytes
+) -> tuple[BackendProcess, Target]:
     """Starts the reference server on a free port of this machine.
 
     Raises ProcessError when it does not come up.
@@ -260,6 +256,7 @@ def reference_server(folder: Path) -> tuple[BackendProcess, Target]:
             folder / "reference-server.log",
             shown="the reference server",
             log_stdout=False,  # where it shows the tokens of its users
+            redact=redact,
         )
         process.start(announcement.exists)
         content = json.loads(announcement.read_text(encoding="utf-8"))
