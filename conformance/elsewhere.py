@@ -35,10 +35,14 @@ from contract import Contract, Requirement
 
 END_PATIENCE = 5.0
 """Seconds in which the process has to end once the run is over."""
+LONGEST_SILENCE = 30.0
+"""Deadlines for an answer of the backend after which a process that plays, and says nothing of it,
+is taken to hang. Each thing that is done is told, so the longest wait of a scenario is far shorter.
+"""
 
 
 class Lost(Exception):
-    """The process of a troupe ended or failed by itself, which is the suite's own fault."""
+    """The process of a troupe ended, hangs or failed, which is the suite's own fault."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,12 +177,14 @@ class DistantTroupe:
         """Ends the process; one that is in the middle of a job ends there. From any thread."""
         self._process.terminate()
         self._process.join(END_PATIENCE)
+        self._process.kill()  # one that was stopped hears nothing else, and would hold up our end
+        self._process.join(END_PATIENCE)
         self._line.close()
 
     def _have_done(self, job: Any, lives: Callable[[], bool] = lambda: True) -> Done:
         try:
             self._line.send(job)
-            while not isinstance(message := self._line.recv(), Done):
+            while not isinstance(message := self._heard(), Done):
                 if isinstance(message, Noted):
                     self.world.journal.pass_on(message.note)
                 elif isinstance(message, Step):
@@ -191,6 +197,13 @@ class DistantTroupe:
         if message.error is not None:
             raise Lost(message.error)
         return message
+
+    def _heard(self) -> Any:
+        """What the process says next. Raises Lost where it says nothing."""
+        patience = LONGEST_SILENCE * self.world.pace.answer
+        if not self._line.poll(patience):
+            raise Lost(f"the process of a troupe hangs: it has said nothing for {patience:.0f} s")
+        return self._line.recv()
 
     def _take(self, done: Done) -> None:
         self._learn(done)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from conformance import elsewhere
 from conformance.backend.target import Target, User
 from conformance.backend.tokens import TokenMint
 from conformance.elsewhere import DistantTroupe, Lost
@@ -157,6 +158,18 @@ def test_a_process_that_is_gone_is_an_error_of_the_suite(tour: Tour):
     with pytest.raises(Lost, match="ended before its work was done"):
         troupe.perform(next(iter(tour.scenarios.values())))
     troupe.close()
+
+
+def test_a_process_that_hangs_is_not_waited_for_and_ends_all_the_same(tour: Tour, monkeypatch):
+    monkeypatch.setattr(elsewhere, "LONGEST_SILENCE", 0.05)
+    monkeypatch.setattr(elsewhere, "END_PATIENCE", 0.5)
+    troupe = DistantTroupe(tour.world, tour.users)
+    os.kill(troupe.process, signal.SIGSTOP)
+    with pytest.raises(Lost, match="hangs: it has said nothing for"):
+        troupe.perform(next(iter(tour.scenarios.values())))
+    troupe.close()
+    with pytest.raises(ProcessLookupError):
+        os.kill(troupe.process, 0)
 
 
 def test_a_job_that_fails_by_itself_is_an_error_of_the_suite(tour: Tour):
