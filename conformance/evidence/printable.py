@@ -3,10 +3,18 @@
 import json
 from typing import Any
 
+TOO_DEEP = "… nested too deep to be shown"
+"""What stands for what no report can hold, and nobody would read."""
+
 
 def as_json(value: Any) -> str:
-    """A value of an answer or an event as JSON, binary parts as words."""
-    return json.dumps(value, ensure_ascii=False, default=_in_words)
+    """A value of an answer or an event as JSON, binary parts as words; TOO_DEEP where no JSON can
+    be made of it.
+    """
+    try:
+        return json.dumps(value, ensure_ascii=False, default=_in_words)
+    except RecursionError:
+        return TOO_DEEP
 
 
 def _in_words(part: object) -> str:

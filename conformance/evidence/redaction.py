@@ -10,9 +10,12 @@ import re
 import threading
 import unicodedata
 from collections.abc import Mapping
+from functools import partial
 from html import escape
 from typing import Any
 from urllib.parse import quote, quote_plus
+
+from conformance.evidence.printable import TOO_DEEP
 
 JWT = re.compile(
     r"eyJ[A-Za-z0-9_-]{8,}(?:\.|%2[Ee])[A-Za-z0-9_=-]*(?:(?:\.|%2[Ee])[A-Za-z0-9_=-]*)*"
@@ -22,6 +25,9 @@ JWT = re.compile(
 DISTINCT = 8
 """Characters from which on a secret is replaced wherever it stands. A shorter one ("dev") is part
 of too many honest words and is replaced only where it stands alone."""
+
+DEEPEST = 100
+"""Levels of a value that are copied: Python itself bears some hundreds."""
 
 
 def variable(name: str) -> str:
@@ -106,22 +112,30 @@ class Redactor:
         return self.text(text).encode("utf-8", "surrogateescape")
 
     def __call__(self, value: Any) -> Any:
-        """A copy of a value of any depth (keys too, and fields of dataclasses) without secrets."""
+        """A copy of a value (keys too, and fields of dataclasses) without secrets, and without what
+        is nested deeper than DEEPEST.
+        """
+        return self._copy(value, DEEPEST)
+
+    def _copy(self, value: Any, levels: int) -> Any:
+        if not levels:
+            return TOO_DEEP
+        copy = partial(self._copy, levels=levels - 1)
         match value:
             case str():
                 return self.text(value)
             case bytes() | bytearray() | memoryview():
                 return self.data(bytes(value))
             case Mapping():
-                return {self(key): self(item) for key, item in value.items()}
+                return {copy(key): copy(item) for key, item in value.items()}
             case tuple():
-                return tuple(map(self, value))
+                return tuple(map(copy, value))
             case list() | set() | frozenset():
-                return [self(item) for item in value]
+                return [copy(item) for item in value]
             case _ if dataclasses.is_dataclass(value) and not isinstance(value, type):
                 fields = (field.name for field in dataclasses.fields(value) if field.init)
                 return dataclasses.replace(
-                    value, **{name: self(getattr(value, name)) for name in fields}
+                    value, **{name: copy(getattr(value, name)) for name in fields}
                 )
             case _:
                 return value

@@ -115,3 +115,19 @@ def test_the_name_of_an_undocumented_event_tells_no_secret(stage):
     received = Received("to a-token-of-a-user", (), 0, 0, 0)
     world.observe_event(world.actors[1], received, Step.of_received("Ben", received))
     assert _undocumented(world) == ("to $TOKEN_ASHA",)
+
+
+@pytest.mark.parametrize("levels", [90, 450, 900])
+def test_an_event_that_is_nested_deep_is_judged_like_any_other(stage, levels):
+    world = stage.world
+    world.redactor.register("token Asha", "a-token-of-a-user")
+    notes = []
+    world.journal.listen(notes.append)
+    deep = "a-token-of-a-user"
+    for _ in range(levels):
+        deep = [deep]
+    received = Received("typingStatus", (deep,), 0, 0, 0)
+    step = Step.of_received(world.actors[1].name, received)
+    world.observe_event(world.actors[1], received, step)
+    assert {o.requirement.id for o in world.ledger.outcomes() if o.findings} == {"ALL-02"}
+    assert "a-token-of-a-user" not in str(notes)
