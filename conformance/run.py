@@ -30,7 +30,7 @@ from conformance.stage.clearing import clear_blocks
 from conformance.stage.collecting import collected
 from conformance.stage.programme import Programme, relevant
 from conformance.stage.readiness import readiness
-from conformance.stage.watch import Backend, Unusable, spent
+from conformance.stage.watch import Backend, Unusable
 from conformance.stage.world import World
 from contract import Contract, Requirement
 from contract.generation import keep_tables
@@ -104,8 +104,9 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
                 plan.profile,
             )
             stack.callback(world.close)
-            backend = Backend(world, process)
-            stopped = _judge(plan, world, backend, tally, stack)
+            end = time.monotonic() + plan.profile.whole_s
+            backend = Backend(world, process, end)
+            stopped = _judge(plan, world, backend, end, tally, stack)
         except (Unusable, ProcessError) as obstacle:
             stopped = str(obstacle)
         except KeyboardInterrupt:
@@ -202,11 +203,16 @@ def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:
 
 
 def _judge(
-    plan: Plan, world: World, backend: Backend, tally: Tally, stack: contextlib.ExitStack
+    plan: Plan,
+    world: World,
+    backend: Backend,
+    end: float,
+    tally: Tally,
+    stack: contextlib.ExitStack,
 ) -> str | None:
-    """Scenarios, then fuzzing, which is added to the tally; returns why the run ended early."""
-    seconds = plan.profile.whole_s
-    over, end = spent(seconds), time.monotonic() + seconds
+    """Scenarios, none of which begins after the `end`, then fuzzing, which is added to the tally;
+    returns why the run ended early.
+    """
     world.slow_down_to(replace(backend.begin(plan.patience), throttled_until=end))
     ready, keeps_alive = readiness(world), world.http.keeps_alive
     world.slow_down_to(replace(world.pace, readiness=ready, keeps_alive=keeps_alive))
@@ -225,8 +231,10 @@ def _judge(
     scenarios = relevant(collected(FOLDER), world.ledger)
     company = Company(world, plan.processes if len(scenarios) >= ENOUGH else 1)
     stack.callback(company.close)
-    late = f"the {seconds:.0f} s of the profile {plan.profile.name} were over"
-    programme = Programme(company.troupes, backend, lambda: late if over() else None)
+    late = f"the {plan.profile.whole_s:.0f} s of the profile {plan.profile.name} were over"
+    programme = Programme(
+        company.troupes, backend, lambda: late if time.monotonic() >= end else None
+    )
     stopped = programme.play(scenarios)
     if stopped is None:
         tally.add(company.fuzz(plan.profile, backend))

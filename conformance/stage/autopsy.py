@@ -1,6 +1,7 @@
 """What a backend died of: each thing it may have been, done once more and alone."""
 
 import json
+import math
 import re
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -54,14 +55,15 @@ class Autopsy:
         self._world = world
         self._dies = dies
 
-    def cause(self, suspects: Sequence[Step]) -> Cause | None:
-        """The first that kills the backend twice, each time alone; None where nothing does.
+    def cause(self, suspects: Sequence[Step], end: float = math.inf) -> Cause | None:
+        """The first that kills the backend twice, each time alone; None where nothing does, or not
+        before the `end`, in seconds of the monotonic clock.
 
         Plain things come first: who dies of those dies of odd ones too. Of the suspects, which were
         done one after the other, the last comes first. A death that comes late may seem to be of
         what was tried next.
         """
-        end, before = time.monotonic() + LONGEST, None
+        end, before = min(end, time.monotonic() + LONGEST), None
         for trial in self._trials(list(reversed(suspects))):
             if time.monotonic() > end:
                 break

@@ -1,8 +1,8 @@
 """Whether the backend lives: asked at the start, after every scenario, and when something broke."""
 
+import math
 import threading
 import time
-from collections.abc import Callable
 
 from conformance.backend.processes import BackendProcess, ProcessError
 from conformance.evidence.steps import Step
@@ -39,9 +39,15 @@ class Unusable(Exception):
 class Backend:
     """The backend of a world, and the process behind it where the suite may start one."""
 
-    def __init__(self, world: World, process: BackendProcess | None = None) -> None:
+    def __init__(
+        self, world: World, process: BackendProcess | None = None, end: float = math.inf
+    ) -> None:
+        """`end` is when the run's time is over, in seconds of the monotonic clock: of what it dies
+        then is not looked for any more.
+        """
         self._world = world
         self._process = process
+        self._end = end
         self.gone: str | None = None
         """Why nothing more can be asked of it; None while it answers."""
         self.origin = ""
@@ -186,7 +192,7 @@ class Backend:
         if self.cause is not None:
             return True
         autopsy = Autopsy(self._world, self._dies_again)
-        self.cause = autopsy.cause(steps)
+        self.cause = autopsy.cause(steps, self._end)
         if self.cause is not None:
             self._causes.append(self.cause)
             if self.cause.plain is not None:
@@ -269,9 +275,3 @@ def _death(
         observed += f"\n{last_words}"
     expected = "a process that survives whatever is sent"
     return Judgement(DEATH, False, summary, expected, observed), steps
-
-
-def spent(seconds: float) -> Callable[[], bool]:
-    """A clock that says when so many seconds are over."""
-    end = time.monotonic() + seconds
-    return lambda: time.monotonic() >= end

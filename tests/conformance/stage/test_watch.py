@@ -4,7 +4,9 @@ import time
 
 import pytest
 
-from conformance.stage.absence import Away
+from conformance.evidence.steps import Step
+from conformance.stage import watch
+from conformance.stage.absence import Away, Problem
 from conformance.stage.autopsy import Autopsy
 from conformance.stage.watch import Backend
 from tests.conformance.conftest import answer, answering
@@ -61,3 +63,27 @@ def test_a_death_of_which_others_tell_later_is_the_same(world):
     world.lookout.note(Away("connection refused", (), time.time()))
     assert backend.lives(certain=False)
     assert backend.deaths == 2
+
+
+@pytest.mark.parametrize(("left", "looked"), [(60, True), (-1, False)])
+def test_once_the_time_of_a_run_is_over_no_cause_is_looked_for(world, monkeypatch, left, looked):
+    monkeypatch.setattr(watch, "GRACE", 0.0)
+
+    class Mortal:
+        """Its process, in words: it comes back whenever it is started."""
+
+        ended = last_words = None
+
+        def start(self, ready):
+            nonlocal dead
+            dead = False
+
+    dead = True
+    backend = Backend(world, Mortal(), time.monotonic() + left)
+    backend._problem = lambda: Problem("connection refused", True) if dead else None
+    world.remember(Step.of_raw("Asha", "42[{}]"))
+    done = []
+    world.listen(done.append)
+    assert backend.lives()
+    assert (backend.deaths, backend.cause) == (1, None)
+    assert bool(done) is looked
