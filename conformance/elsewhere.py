@@ -216,7 +216,7 @@ class DistantTroupe:
     def _learn(self, done: Done) -> None:
         self._note_absence(done.away)
         self.world.blocked |= done.blocked
-        self.world.undocumented_events |= done.undocumented_events
+        self.world.memory.note_undocumented(*done.undocumented_events)
         for secret, placeholder in done.secrets.items():
             self.world.redactor.register(placeholder.removeprefix("$"), secret)
 
@@ -326,7 +326,7 @@ class _Guests:
             Done(
                 result,
                 self._world.ledger.said(),
-                frozenset(self._world.undocumented_events),
+                self._world.memory.undocumented_events,
                 self._redactor.secrets,
                 self._absence(),
                 frozenset(self._world.blocked),

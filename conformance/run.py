@@ -193,7 +193,9 @@ def _backend(
 
 def _undocumented(world: World | None) -> tuple[str, ...]:
     """The events that the contract does not name, without the secrets that a name may hold."""
-    return tuple(sorted(map(world.redactor.text, world.undocumented_events))) if world else ()
+    return (
+        tuple(sorted(map(world.redactor.text, world.memory.undocumented_events))) if world else ()
+    )
 
 
 def _switch_off(ledger: Ledger, plan: Plan, target: Target) -> None:

@@ -250,7 +250,7 @@ class EventFuzzing:
         for socket, emission, job in asked:
             answers = socket.acknowledgements(emission)
             step = self._steps(event, [job])[-1]
-            self._world.observe_acknowledgements(event.name, answers, step)
+            self._world.hearing.acknowledgements(event.name, answers, step)
         for _ in group:
             self._world.enter(Judgement(LIVES_ON, True))
         return True

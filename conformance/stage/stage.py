@@ -225,7 +225,7 @@ class Stage(Accusing):
         the history of two who never wrote is answered 404 is HIST-08's affair and reads as empty.
         """
         answer = reader.read(other)
-        if answer.status == 404 and not self.world.have_written(reader, other):
+        if answer.status == 404 and not self.world.memory.have_written(reader, other):
             self.check(
                 "HIST-08", False, NO_EMPTY_HISTORY, '200 {"success": true, "data": []}', answer
             )
@@ -317,7 +317,7 @@ class Stage(Accusing):
     def close(self) -> None:
         """Ends the scenario's connections; called after every scenario."""
         for connection, emission in self._acknowledged:
-            self.world.observe_acknowledgements(
+            self.world.hearing.acknowledgements(
                 emission.event,
                 connection.acknowledgements(emission),
                 _emit(connection, emission.event, emission.args),

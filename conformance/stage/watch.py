@@ -157,7 +157,7 @@ class Backend:
             return True
         self.deaths += 1
         self._world.last_steps.begin()
-        self._world.forget_ids()
+        self._world.memory.forget_ids()
         self.cause = None
         how = problem.words if problem else "it was away for a moment"
         last_words = self._process.last_words if self._process is not None else None

@@ -3,7 +3,6 @@
 import threading
 import time
 import urllib.parse
-from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import combinations
@@ -16,23 +15,13 @@ from conformance.evidence.redaction import Redactor, name_of_token
 from conformance.evidence.reproduction import reproduction
 from conformance.evidence.steps import Step
 from conformance.evidence.trace import Passage, trace
-from conformance.judging.audience import Copies, Identities, judge_audience
 from conformance.judging.findings import Finding, Ledger
 from conformance.judging.judgements import Judgement
-from conformance.judging.messages import member, message_id, new_message, status_rank, user_id
-from conformance.judging.monitors import (
-    Sighting,
-    StatusWatch,
-    judge_acknowledgements,
-    judge_event,
-    judge_exchange,
-    messages_of,
-    sightings,
-)
 from conformance.profiles import PROFILES, Profile
 from conformance.stage.absence import NOT_YET, Lookout, problem
 from conformance.stage.actor import Actor
 from conformance.stage.attendance import Attendance
+from conformance.stage.hearing import Hearing, Memory
 from conformance.stage.naming import named_in, operation_named
 from conformance.stage.obstacles import Avoided
 from conformance.stage.trail import Trail
@@ -41,9 +30,6 @@ from conformance.wire.http import ABSENT, Exchange, HttpClient
 from conformance.wire.pacing import Pace
 from conformance.wire.sockets import Connection, Received
 from contract import Contract
-
-LAST_HEARD = 100
-"""How many of the last events from the backend are kept for the traces of findings."""
 
 
 class World:
@@ -60,6 +46,7 @@ class World:
         pace: Pace,
         seed: int,
         profile: Profile = PROFILES["default"],
+        memory: Memory | None = None,
     ) -> None:
         self.contract = contract
         self.target = target
@@ -72,12 +59,11 @@ class World:
         self.pace = pace
         self.everyone = target.users
         """The users of the whole target, whoever plays in this world."""
-        self.undocumented_events: set[str] = set()
+        self.hearing = Hearing(self, memory or Memory())
         self.avoided: set[str] = set()
         """What `named_in` calls the things that the backend dies of even in their plainest form."""
         self.last_steps = Trail()
         self.attendance = Attendance()
-        self._heard: deque[Step] = deque(maxlen=LAST_HEARD)
         self.blocked: set[frozenset[str]] = set()
         """Ids of two users between whom stands a block that cannot be taken back: nothing is judged
         between them (D10).
@@ -87,11 +73,7 @@ class World:
         self.lookout = Lookout()
         """Sees whether the backend is away in the middle of something."""
         self._lingering: dict[str, float] = {}
-        self._statuses = StatusWatch()
-        self._identities = Identities()
-        self._copies = Copies()
-        self._correspondence: set[frozenset[str]] = set()
-        self._lock = threading.RLock()
+        self._lock = threading.Lock()
         self._listeners: list[Callable[[Step], None]] = []
         self.http = HttpClient(target.url, pace, self._observe_exchange)
         self._aside = HttpClient(
@@ -157,16 +139,18 @@ class World:
             self.pace,
             self.seed,
             self.profile,
+            self.memory,
         )
         part.everyone = self.everyone
-        part.undocumented_events = self.undocumented_events
         part.avoided = self.avoided
         part.last_steps, part.attendance = self.last_steps, self.attendance
-        part._statuses, part._lock = self._statuses, self._lock
-        part._identities = self._identities
         part.lookout, part.blocked, part.stuck = self.lookout, self.blocked, self.stuck
-        part._correspondence = self._correspondence
         return part
+
+    @property
+    def memory(self) -> Memory:
+        """What was seen of messages and events by all who play in the run."""
+        return self.hearing.memory
 
     @property
     def ids(self) -> frozenset[str]:
@@ -185,17 +169,6 @@ class World:
     def are_free(self, *actors: Actor) -> bool:
         """Whether no two of them are set apart by a block that cannot be taken back."""
         return not any({one.id, other.id} in self.blocked for one, other in combinations(actors, 2))
-
-    def have_written(self, one: Actor, other: Actor) -> bool:
-        """Whether a message of one of the two to the other was seen in this run."""
-        with self._lock:
-            return frozenset((one.id, other.id)) in self._correspondence
-
-    def _note_pair(self, message: Any) -> None:
-        pair = {user_id(member(message, name)) for name in ("sender", "recipient")}
-        if None not in pair:
-            with self._lock:
-                self._correspondence.add(frozenset(filter(None, pair)))
 
     def linger(self, actor: str, seconds: float) -> None:
         """Notes that for so long the backend may take a user for online whose socket is gone."""
@@ -243,9 +216,9 @@ class World:
         )
 
     def _trace(self, evidence: Sequence[Step]) -> tuple[Passage, ...]:
-        with self._lock:
-            heard = tuple(self._heard)
-        return trace(evidence, heard, self.pace.delivery + self.pace.settle, self.redactor.text)
+        return trace(
+            evidence, self.hearing.last, self.pace.delivery + self.pace.settle, self.redactor.text
+        )
 
     def _avoid(self, named: frozenset[str]) -> None:
         if deadly := sorted(named & self.avoided):
@@ -323,15 +296,8 @@ class World:
             elapsed=round(exchange.elapsed, 6),
             repeated=exchange.repeated,
         )
-        if self.is_unanswered(exchange):
-            return
-        for judgement in judge_exchange(self.contract, exchange):
-            self.enter(judgement, [step])
-        self._note_pair(new_message(exchange))
-        for sighting in sightings(exchange):
-            self._sight(sighting, step)
-        for message in messages_of(exchange):
-            self._identify(message, step)
+        if not self.is_unanswered(exchange):
+            self.hearing.exchange(exchange, step)
 
     def is_unanswered(self, exchange: Exchange) -> bool:
         """Whether the backend did not answer, though maybe a proxy in its place."""
@@ -341,10 +307,8 @@ class World:
 
     def looks_away(self) -> bool:
         """Whether nobody stands behind the address now, or did not since `Backend` was asked."""
-        with self._lock:
-            steps = list(self.last_steps)
         return self.lookout.look(
-            lambda: problem(self.target.url, self.pace, self._ask_aside), steps
+            lambda: problem(self.target.url, self.pace, self._ask_aside), list(self.last_steps)
         )
 
     def _ask_aside(self) -> Exchange:
@@ -364,82 +328,9 @@ class World:
         )
 
     def observe_event(self, actor: Actor, received: Received, step: Step) -> None:
-        """Judges an event the moment it arrives, whoever is waiting for it."""
+        """Notes an event that an actor gets, and judges it."""
         self.journal.note("event", actor=actor.name, event=received.event, args=list(received.args))
-        with self._lock:
-            self._heard.append(step)
-        known = self.contract.events.get(received.event)
-        if known is None or known.action != "send":
-            with self._lock:
-                self.undocumented_events.add(received.event)
-            return
-        message = received.args[0] if received.args else None
-        for judgement in judge_event(self.contract, received.event, received.args):
-            self._enter_of(judgement, step)
-        for judgement in judge_audience(
-            received.event,
-            message,
-            actor.id,
-            company=frozenset(one.id for one in self.actors),
-            everyone=self.ids,
-            friends=None if self.target.friends is None else self._friends,
-        ):
-            named = replace(judgement, observed=self._by_name(judgement.observed))
-            self._enter_of(named, step)
-        if received.event == "receiveMessage" and step.connection is not None:
-            with self._lock:
-                again = list(self._copies.judge(message, actor.id, step.connection))
-            for judgement in again:
-                self._enter_of(replace(judgement, observed=self._by_name(judgement.observed)), step)
-        self._identify(message, step)
-        self._note_pair(message)
-        id, rank = message_id(message), status_rank(message)
-        if id is not None and rank is not None:
-            self._sight(Sighting(id, rank, received.wall, received.wall, True), step)
-
-    def _enter_of(self, judgement: Judgement, came: Step) -> None:
-        """Enters what is judged of an answer or an event, with what led to it."""
-        if judgement.holds or came.kind == "exchange":
-            self.enter(judgement, [came])
-            return
-        payload = came.args[0] if came.args else None
-        id = user_id(member(payload, "senderId" if came.event == "typingStatus" else "userId"))
-        user = next((one.name for one in self.everyone if one.id == id), None)
-        self.enter(judgement, self.attendance.leading_to(came, user, list(self.last_steps)))
-
-    def _by_name(self, text: str) -> str:
-        """The text with the names of users in place of their ids."""
-        for user in self.everyone:
-            text = text.replace(user.id, user.name)
-        return text
-
-    def observe_acknowledgements(
-        self, event: str, answers: tuple[tuple[Any, ...], ...], step: Step
-    ) -> None:
-        """Judges what came back for an event that asked for an acknowledgement."""
-        for judgement in judge_acknowledgements(self.contract, event, answers):
-            self.enter(judgement, [step])
-
-    def _sight(self, sighting: Sighting, step: Step) -> None:
-        with self._lock:
-            judgement = self._statuses.judge(sighting)
-        self._enter_of(judgement, step)
-
-    def _identify(self, message: Any, step: Step) -> None:
-        with self._lock:
-            judgements = list(self._identities.judge(message))
-        for judgement in judgements:
-            self._enter_of(judgement, step)
-
-    def _friends(self, user: str) -> frozenset[str]:
-        known = self.target.are_friends
-        (one,) = (each for each in self.everyone if each.id == user)
-        return frozenset(other.id for other in self.everyone if known(one, other))
-
-    def forget_ids(self) -> None:
-        """A backend that was started again may give the same ids once more."""
-        with self._lock:
-            self._identities.forget()
+        self.hearing.event(actor, received, step)
 
     def close(self) -> None:
         """Ends all connections of the HTTP client."""
