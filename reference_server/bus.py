@@ -229,7 +229,11 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
         """Listen to the others. Raises TimeoutError where that does not come about."""
         self.server.manager_initialized = True
         self.initialize()
-        await asyncio.wait_for(self._listens.wait(), PATIENCE)
+        try:
+            await asyncio.wait_for(self._listens.wait(), PATIENCE)
+        except TimeoutError:
+            self.thread.cancel()
+            raise
 
     async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **_: Any) -> None:
         """Queue an event for every socket of the rooms, at whichever process."""

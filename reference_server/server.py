@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Mapping, Sequence
+from contextlib import AsyncExitStack
 from typing import TYPE_CHECKING, Any
 
 import tornado.web
@@ -89,6 +90,8 @@ class Server:
         self._backend = _Backend(application)
         self._bridge = Bridge(self.wrapped(self._backend), self.clock, headers_for=origins.headers)
         self._http: HTTPServer | None = None
+        self._parts: AsyncExitStack
+        """What has to be closed when the server stops, whatever fails meanwhile."""
         self.host = ""
         self.port = 0
 
@@ -165,15 +168,17 @@ class Server:
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 means any free one. Raises StartError when that is not possible."""
         listening = _listen(host, port)
-        try:
+        async with AsyncExitStack() as parts:
+            for each in listening:
+                parts.callback(each.close)
+            parts.push_async_callback(self._store.close)
             await self._store.open()
             await self._lifespan.start()
+            parts.push_async_callback(lambda: self._lifespan.stop())  # `adopt` makes it another
             if self._bus is not None:
                 await self._bus.open(self.chat.presence, self.chat.changed, self.chat.lost)
-        except BaseException:
-            for each in listening:
-                each.close()
-            raise
+                parts.push_async_callback(self._bus.close)
+            self._parts = parts.pop_all()
         self.host, self.port = host, listening[0].getsockname()[1]
         self._http = HTTPServer(
             _Front(socket_application(self._sockets.eio), self._bridge),
@@ -194,11 +199,8 @@ class Server:
             await asyncio.wait(ending, timeout=FAREWELL)
         await self._sockets.shutdown()
         await self._http.close_all_connections()
-        if self._bus is not None:
-            await self._bus.close()
-        await self._lifespan.stop()
-        await self._store.close()
         self._http = None
+        await self._parts.aclose()
 
 
 class _Backend:
