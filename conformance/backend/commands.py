@@ -89,5 +89,6 @@ def _lines(file: BinaryIO) -> tuple[str, ...]:
 def how_ended(status: int) -> str:
     """What became of a process, from its status as `subprocess` has it."""
     if status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
+        known = {each.value: each.name for each in signal.Signals}
+        return f"was ended by {known.get(-status, f'signal {-status}')}"  # of real time: no name
     return f"ended with status {status}"

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Self
 
@@ -239,7 +239,7 @@ def reference_server(
     Raises ProcessError when it does not come up.
     """
     # The announcement holds the secret, so it does not stay in the folder.
-    with tempfile.TemporaryDirectory() as private:
+    with tempfile.TemporaryDirectory() as private, ExitStack() as unless_it_runs:
         announcement = Path(private) / "reference-server.json"
         process = BackendProcess(
             [
@@ -258,18 +258,21 @@ def reference_server(
             log_stdout=False,  # where it shows the tokens of its users
             redact=redact,
         )
+        unless_it_runs.callback(process.end)
         process.start(announcement.exists)
         content = json.loads(announcement.read_text(encoding="utf-8"))
-    try:
-        target = Target.of(
-            {
-                "target": {"url": content["url"]},
-                "auth": {"secret": content["secret"]},
-                "users": content["users"],
-                "friends": {"pairs": content["friends"]},
-            }
-        )
-    except (KeyError, TargetError) as error:
-        process.stop()
-        raise ProcessError(f"the reference server announced no usable target: {error}") from None
+        try:
+            target = Target.of(
+                {
+                    "target": {"url": content["url"]},
+                    "auth": {"secret": content["secret"]},
+                    "users": content["users"],
+                    "friends": {"pairs": content["friends"]},
+                }
+            )
+        except (KeyError, TargetError) as error:
+            raise ProcessError(
+                f"the reference server announced no usable target: {error}"
+            ) from None
+        unless_it_runs.pop_all()
     return process, target

@@ -343,6 +343,7 @@ def test_a_reset_is_run_to_its_end_as_a_shell_line(tmp_path):
         ("printf '\\377\\376' >&2; exit 1", "ended with status 1: \ufffd\ufffd."),
         ("no-such-program", "ended with status 127: "),
         ("kill -9 $$", "was ended by SIGKILL: it printed nothing."),
+        ("kill -40 $$", "was ended by signal 40: it printed nothing."),
     ],
 )
 def test_a_reset_that_fails_says_its_last_word(command, expected):
