@@ -66,13 +66,11 @@ def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) ->
     victim, friend, _ = stage.cast()
     own, theirs = stage.connect(victim, friend)
     queries = list(doors(stage, victim, friend))
-    clients = knock(stage, queries)
-    hasty = knock(
-        stage,
-        [replace(it, kind=f"{it.kind}, before it asked to connect,") for it in queries[:2]],
-        join=False,
-    )
+    everyone: list[Attempt] = []
     try:
+        everyone += (clients := knock(stage, queries))
+        before = [replace(it, kind=f"{it.kind}, before it asked to connect,") for it in queries[:2]]
+        everyone += (hasty := knock(stage, before, join=False))
         judge_refusals(stage, clients)
         refused = [client for client in clients if client.intruder.refusal is not None]
         if refused:
@@ -80,7 +78,7 @@ def test_a_client_without_a_good_token_is_refused_and_stays_out(stage: Stage) ->
         else:
             stage.untestable("CONN-05", "no client was refused")
     finally:
-        for client in (*clients, *hasty):
+        for client in everyone:
             client.intruder.leave()
 
 

@@ -9,8 +9,10 @@ from conformance.backend.tokens import TokenMint
 from conformance.evidence.journal import Journal
 from conformance.evidence.redaction import Redactor
 from conformance.judging.findings import Ledger
+from conformance.scenarios import test_connecting as scenarios
 from conformance.scenarios.props.intruders import Door, knock
 from conformance.scenarios.test_connecting import judge_refusals
+from conformance.stage.accusing import Blocked
 from conformance.stage.stage import Stage
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
@@ -62,3 +64,22 @@ def test_whoever_is_let_in_can_be_let_in_again(stage):
 def test_whoever_comes_without_a_token_needs_none_to_come_again(stage):
     step = Door("CONN-02", "without a token", {}).step("polling")
     assert (step.token, step.query) == (None, {})
+
+
+def test_whoever_knocked_leaves_where_the_next_cannot_knock(stage, monkeypatch):
+    came = []
+
+    def once(stage, doors, **how):
+        if came:
+            raise Blocked("the backend lets nobody in for now")
+        came.extend(knock(stage, doors, **how))
+        return came
+
+    monkeypatch.setattr(scenarios, "knock", once)
+    with pytest.raises(Blocked, match="lets nobody in"):
+        scenarios.test_a_client_without_a_good_token_is_refused_and_stays_out(stage)
+    stage.close()
+    assert came
+    assert all(client.intruder.refusal is not None for client in came)
+    sessions = [client.intruder._session for client in came]
+    assert all(each._reason is not None for each in sessions if each is not None)
