@@ -29,6 +29,7 @@ BAD_ORIGIN = "bad-origin"  # python-engineio's word for a page that may not conn
 LARGEST_POLL = 10_000  # packets in one HTTP body; the body itself is bounded in bytes
 MOST_WAITING_OUT = 5_000  # packets for a client that does not read them
 MOST_WAITING_IN = 100  # messages of a client that sends faster than they are handled
+UPGRADE_PATIENCE = 10.0  # seconds from polling to WebSocket; as in Node's server
 HANG_UP_AFTER = 2.0  # seconds that what is queued gets to leave once a session has ended
 
 
@@ -116,14 +117,15 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
         """Move from polling to WebSocket: a probe, its answer, and the word `upgrade`."""
         self.upgrading = True  # polls are answered with NOOP from here on
         try:
-            probe = packet.Packet(encoded_packet=await connection.wait())
-            if (probe.packet_type, probe.data) != (packet.PING, "probe"):
-                return False
-            await connection.send(packet.Packet(packet.PONG, data="probe").encode())
-            await self.queue.put(packet.Packet(packet.NOOP))  # ends the poll that waits
-            upgrade = packet.Packet(encoded_packet=await connection.wait())
-            self.upgraded = upgrade.packet_type == packet.UPGRADE
-        except (OSError, ValueError, IndexError):
+            async with asyncio.timeout(UPGRADE_PATIENCE):
+                probe = packet.Packet(encoded_packet=await connection.wait())
+                if (probe.packet_type, probe.data) != (packet.PING, "probe"):
+                    return False
+                await connection.send(packet.Packet(packet.PONG, data="probe").encode())
+                await self.queue.put(packet.Packet(packet.NOOP))  # ends the poll that waits
+                upgrade = packet.Packet(encoded_packet=await connection.wait())
+                self.upgraded = upgrade.packet_type == packet.UPGRADE
+        except (OSError, ValueError, IndexError):  # a TimeoutError is an OSError
             return False
         finally:
             self.upgrading = False

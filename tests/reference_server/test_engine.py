@@ -13,6 +13,7 @@ import websocket
 from tornado.websocket import WebSocketProtocol13
 
 from reference_server import RunningServer
+from reference_server import engine as engine_module
 from reference_server.engine import LARGEST_POLL, frame
 from reference_server.sockets import LARGEST_PAYLOAD
 from reference_server.users import User
@@ -170,6 +171,25 @@ def test_a_wrong_probe_is_closed_and_leaves_the_session(server: RunningServer) -
     assert wrong.recv() == ""
     wrong.close()
     assert session.post("3").status_code == 200
+
+
+@pytest.mark.parametrize("said", [(), ("2probe",)])
+def test_an_upgrade_that_does_not_come_to_its_end_is_cut_off_and_leaves_the_session(
+    server: RunningServer, monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...]
+) -> None:
+    monkeypatch.setattr(engine_module, "UPGRADE_PATIENCE", 0.3, raising=False)
+    session = Polling(server)
+    upgrading = websocket.create_connection(
+        session.url.replace("http:", "ws:").replace("polling", "websocket"), timeout=QUICK
+    )
+    for packet in said:
+        upgrading.send(packet)
+        assert upgrading.recv() == "3probe"
+    assert upgrading.recv() == ""  # closed
+    session.post("40")
+    if (answer := session.poll().text) == "6":  # for the poll that would have waited
+        answer = session.poll().text
+    assert "44{" in answer
 
 
 def test_many_packets_in_one_poll_are_all_taken(server: RunningServer, people: list[User]) -> None:
