@@ -47,6 +47,8 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
     """One Engine.IO session, over either transport."""
 
     connected: bool
+    upgrading: bool
+    upgraded: bool
     polling = False  # whether a GET waits for packets
     connection: "WebSocket | None" = None
     nothing_waits = False  # to be written over the connection
@@ -115,6 +117,8 @@ class Session(async_socket.AsyncSocket):  # type: ignore[misc]  # python-enginei
 
     async def _upgrade(self, connection: "WebSocket") -> bool:
         """Move from polling to WebSocket: a probe, its answer, and the word `upgrade`."""
+        if self.upgrading or self.upgraded:
+            return False  # two at once would share its packets out between them
         self.upgrading = True  # polls are answered with NOOP from here on
         try:
             async with asyncio.timeout(UPGRADE_PATIENCE):

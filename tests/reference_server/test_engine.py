@@ -173,6 +173,20 @@ def test_a_wrong_probe_is_closed_and_leaves_the_session(server: RunningServer) -
     assert session.post("3").status_code == 200
 
 
+def test_of_two_upgrades_at_once_one_is_closed(server: RunningServer, people: list[User]) -> None:
+    session = Polling(server, people[0])
+    address = session.url.replace("http", "ws", 1).replace("polling", "websocket")
+    first, second = (websocket.create_connection(address, timeout=QUICK) for _ in range(2))
+    first.send("2probe")
+    assert first.recv() == "3probe"
+    second.send("2probe")
+    assert second.recv() == ""
+    first.send("5")
+    first.send("40")
+    assert "40{" in (first.recv(), first.recv())[-1]
+    first.close()
+
+
 @pytest.mark.parametrize("said", [(), ("2probe",)])
 def test_an_upgrade_that_does_not_come_to_its_end_is_cut_off_and_leaves_the_session(
     server: RunningServer, monkeypatch: pytest.MonkeyPatch, said: tuple[str, ...]
