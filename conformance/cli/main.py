@@ -67,8 +67,10 @@ def main(argv: Sequence[str] | None = None) -> int:
             module = import_module(f"conformance.cli.{COMMANDS[arguments[0]]}")
             return int(module.run_command(arguments))
         options = _parser().parse_args(arguments)
-        if close := get_close_matches(options.url or "", COMMANDS, 1):
-            raise Wrong(f"{options.url!r} is no URL; did you mean `r2c-verify {close[0]}`?")
+        word = options.url or ""
+        # A host may be called like a command.
+        if "/" not in word and (close := get_close_matches(word, COMMANDS, 1)):
+            raise Wrong(f"{word!r} is no URL; did you mean `r2c-verify {close[0]}`?")
         return _verify(options)
     except Wrong as error:
         _complain(str(error))

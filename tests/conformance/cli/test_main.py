@@ -169,6 +169,7 @@ def test_a_wrong_command_gets_one_sentence(called, arguments, expected):
         (["--only", "SEND,FOO"], "--only: FOO is neither a requirement nor a group"),
         (["localhost:5000"], "'localhost:5000' is no URL of a backend"),
         (["docter"], "'docter' is no URL; did you mean `r2c-verify doctor`?"),
+        (["http://doctor", "--target", "missing.toml"], "missing.toml: No such file or directory."),
         (["http://a b"], "'http://a b' is no URL of a backend"),
         (["http://h:0"], "is no URL of a backend"),
         (["http://h?x"], "nothing else."),
