@@ -239,7 +239,9 @@ def _judge(
     )
     stopped = programme.play(scenarios)
     if stopped is None:
-        tally.add(company.fuzz(plan.profile, backend))
+        left = max(0.0, end - time.monotonic())
+        profile = replace(plan.profile, fuzzing_s=min(plan.profile.fuzzing_s, left))
+        tally.add(company.fuzz(profile, backend))
         backend.lives()
     return stopped or backend.gone
 

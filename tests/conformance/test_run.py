@@ -281,6 +281,22 @@ def test_a_backend_that_dies_while_it_is_fuzzed_is_found_dead(run, reference):
 
 
 @pytest.mark.slow
+def test_fuzzing_takes_no_longer_than_is_left_of_the_run(run, reference, monkeypatch):
+    granted = []
+    fuzz = company.Company.fuzz
+
+    def noted(self, profile, backend):
+        granted.append(profile.fuzzing_s)
+        return fuzz(self, replace(profile, fuzzing_s=0.1), backend)
+
+    monkeypatch.setattr(company.Company, "fuzz", noted)
+    _, target = reference
+    run(target, only=frozenset({"SEND-09"}), profile=replace(SHORT, whole_s=30, fuzzing_s=1000))
+    assert len(granted) == 1
+    assert 0 < granted[0] < 30
+
+
+@pytest.mark.slow
 def test_a_backend_that_dies_is_started_again_and_the_run_goes_on(run, reference, tmp_path):
     process, target = reference
     process.stop()
