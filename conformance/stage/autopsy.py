@@ -3,10 +3,12 @@
 import json
 import math
 import re
+import threading
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from conformance.evidence.reproduction import SENT_ANYWAY
@@ -15,6 +17,7 @@ from conformance.stage.actor import Actor
 from conformance.stage.naming import CONNECTING, event_named, named_in, operation_named
 from conformance.stage.obstacles import Avoided
 from conformance.stage.world import World
+from conformance.wire.pieces import in_two
 from conformance.wire.sockets import Closed, Connection, NotConnected, Throttled
 
 LONGEST = 30.0
@@ -158,18 +161,20 @@ class Autopsy:
     def _send(self, step: Step) -> None:
         exchange = step.exchange
         assert exchange is not None  # noqa: S101  of every step of this kind
-        self._world.http.send(
-            exchange.method,
-            origin_and_target(exchange.url)[1],
-            headers={
-                name: value
-                for name, value in exchange.request_headers.items()
-                if name.lower() not in SENT_ANYWAY
-            },
-            body=exchange.request_body,
-            operation=exchange.operation,
-            actor=exchange.actor,
-        )
+        pause = partial(threading.Event().wait, self._world.pace.settle)
+        with in_two(exchange.cut, pause) if exchange.cut else nullcontext():
+            self._world.http.send(
+                exchange.method,
+                origin_and_target(exchange.url)[1],
+                headers={
+                    name: value
+                    for name, value in exchange.request_headers.items()
+                    if name.lower() not in SENT_ANYWAY
+                },
+                body=exchange.request_body,
+                operation=exchange.operation,
+                actor=exchange.actor,
+            )
 
     def _pair(self, step: Step) -> tuple[Actor, Actor]:
         """Who does a step, and whom it is for: they have something to do with each other then."""
@@ -212,7 +217,8 @@ class Autopsy:
         else:
             return ""
         known = request.schema.get("properties", {}) if request is not None else {}
-        return f" with {in_short(payload, self._world.ids, known)}"
+        pieces = " in two pieces" if exchange is not None and exchange.cut else ""
+        return f" with {in_short(payload, self._world.ids, known)}{pieces}"
 
 
 def kind_of(step: Step, users: Collection[str]) -> tuple[Any, ...]:
@@ -227,7 +233,8 @@ def kind_of(step: Step, users: Collection[str]) -> tuple[Any, ...]:
         body = "no JSON"
     _, target = origin_and_target(step.exchange.url)
     path = tuple(_whose(part, users) or part for part in target.decode("latin-1").split("/"))
-    return (step.kind, step.exchange.operation, step.exchange.method, path, body)
+    cut = step.exchange.cut > 0
+    return (step.kind, step.exchange.operation, step.exchange.method, path, body, cut)
 
 
 def in_short(value: Any, users: Collection[str], known: Collection[str] = ()) -> str:

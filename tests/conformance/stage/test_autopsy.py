@@ -12,6 +12,7 @@ from conformance.judging.findings import Ledger
 from conformance.stage.autopsy import Autopsy, Cause, in_short, kind_of
 from conformance.stage.obstacles import Avoided
 from conformance.stage.world import World
+from conformance.wire.pieces import in_two
 from contract import load
 from reference_server import running
 
@@ -180,6 +181,22 @@ def test_what_is_for_nobody_is_the_cause_though_the_same_went_to_somebody_later(
     found = cause(world, requests, lambda step: step.exchange and nobody in step.exchange.url)
     assert found is not None
     assert found.summary == "The backend dies of one kind of GET /api/messages/{otherUserId}"
+
+
+def test_what_is_deadly_in_two_pieces_is_the_cause_though_it_came_whole_later(
+    world: World,
+) -> None:
+    asha, ben, *_ = world.actors
+    with in_two(10, lambda: None):
+        parted = asha.send(ben, text="hello")
+    steps = [Step.of_exchange(answer) for answer in (parted, asha.send(ben, text="hello"))]
+    found = cause(world, steps, lambda step: step.exchange is not None and step.exchange.cut > 0)
+    assert found is not None
+    assert found.summary == (
+        "The backend dies of one kind of POST /api/messages/send "
+        "with {recipientId: the id of a user, text: a text} in two pieces"
+    )
+    assert [step.exchange and step.exchange.cut for step in found.steps] == [10]
 
 
 def test_a_death_that_comes_late_is_not_laid_to_what_was_tried_next(world: World) -> None:
