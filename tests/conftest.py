@@ -21,6 +21,7 @@ SLOW = (
     "clients/",
     "conformance/backend/test_processes.py",
     "conformance/fuzzing/",
+    "conformance/load/test_load.py",
     "conformance/model/",
     "conformance/plugin/",
     "deployment/",

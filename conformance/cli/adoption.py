@@ -87,7 +87,8 @@ def _init(arguments: "argparse.Namespace") -> int:
     return WELL
 
 
-def _target(arguments: "argparse.Namespace") -> "Target":
+def read_target(arguments: "argparse.Namespace") -> "Target":
+    """The target that `--target` and URL name, or ./target.toml. Raises Wrong."""
     from conformance.backend.target import Target, TargetError, checked_url
 
     file = arguments.target or TARGET
@@ -117,7 +118,7 @@ def _doctor(arguments: "argparse.Namespace") -> int:
     from conformance.stage.world import World
     from contract import load
 
-    target = _target(arguments)
+    target = read_target(arguments)
     redactor = Redactor()
     console = Terminal()
     well = True
@@ -148,7 +149,7 @@ def _token(arguments: "argparse.Namespace") -> int:
 
     if (arguments.user is None) != arguments.all:
         raise Wrong("token needs a USER, by name, userId or _id, or --all for all of them.")
-    target = _target(arguments)
+    target = read_target(arguments)
     if arguments.all:
         return _tokens(target)
     names = [user for user in target.users if arguments.user in (user.name, user.public_id)]
@@ -221,7 +222,7 @@ def _replay(arguments: "argparse.Namespace") -> int:
         raise Wrong(str(error)) from None
     first = findings[0]
     reference = arguments.target is None and arguments.url is None and not TARGET.exists()
-    target = None if reference else _target(arguments)
+    target = None if reference else read_target(arguments)
     if target is not None:
         target = replace(target, off=target.off - {first.requirement})
     console = Terminal()

@@ -35,6 +35,7 @@ COMMANDS = {
     "doctor": "adoption",
     "replay": "adoption",
     "token": "adoption",
+    "load": "load",
 }
 """The sub-commands and the modules of this folder that run them."""
 
@@ -45,6 +46,7 @@ further commands:
   r2c-verify init [URL]            write a first target file
   r2c-verify doctor                look whether the target file fits its backend
   r2c-verify replay FINDING        look whether a finding of the last report still occurs
+  r2c-verify load                  send much at once, measure, and judge what comes back
   r2c-verify token USER            print a token of a user of the target file
   r2c-verify token --all           print lines for sh that export a token for each user
 

@@ -85,6 +85,15 @@ class Generator:
             if until():
                 return
 
+    def valid(self, operation: str, plan: Plan) -> Iterator[Stimulus]:
+        """Stimuli from what every backend takes alone, in the same way and not all different."""
+        narrow = self._operations[Strictness.MUST_ACCEPT][operation]
+        salt = zlib.crc32(f"{plan.seed}/{operation}".encode())
+        for case in coverage_cases(narrow, [POSITIVE]):
+            yield _stimulus(operation, case)
+        for case in _drawn(narrow, POSITIVE, plan.examples, salt, lambda: False):
+            yield _stimulus(operation, case)
+
     def _cases(self, name: str, plan: Plan, until: Callable[[], bool]) -> Iterator[Case[Any]]:
         natural = self._operations[Strictness.NATURAL][name]
         narrow = self._operations[Strictness.MUST_ACCEPT][name]

@@ -6,9 +6,11 @@ before each call instead, so that the libraries above them (urllib3, http.client
 websocket-client), which know nothing of it, cannot be held up for longer.
 """
 
+import fcntl
 import functools
 import socket
 import ssl
+import termios
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -150,6 +152,18 @@ def _connected(host: str, port: int) -> Clocked:
             failure = error
             sock.close()
     raise failure
+
+
+def filled(sock: socket.socket | None) -> bool:
+    """Whether bytes have come that nobody has read yet; below TLS, where there is TLS."""
+    if sock is None:
+        return False
+    count = bytearray(4)
+    try:
+        fcntl.ioctl(sock.fileno(), termios.FIONREAD, count)
+    except (OSError, ValueError):  # it is closed
+        return False
+    return any(count)
 
 
 def cut(sock: socket.socket | None) -> None:

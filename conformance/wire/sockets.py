@@ -82,12 +82,19 @@ class Connection:
     connection's own thread; it must not wait for anything of this connection.
     """
 
-    def __init__(self, actor: str | None, pace: Pace, observe: Callable[[Received], None] | None):
+    def __init__(
+        self,
+        actor: str | None,
+        pace: Pace,
+        observe: Callable[[Received], None] | None,
+        keep: bool = True,
+    ):
         self.actor = actor
         self.number: int | None = None
         """By which steps name it."""
         self._pace = pace
         self._observe = observe
+        self._keep = keep
         self._changed = threading.Condition()  # guards what follows
         self._frames: list[Frame] = []
         self._received: list[Received] = []
@@ -117,18 +124,20 @@ class Connection:
         lost: Callable[[], object] | None = None,
         breathe: bool = False,
         number: int | None = None,
+        keep: bool = True,
     ) -> Self:
         """Connects to the root of the server at `url`, with `token` in the query.
 
         `transport`: "websocket" or "polling" alone, or "default": polling, then an upgrade while
         the connection is already in use. With `breathe` the connection rests (`Pace.breath`)
         before it is returned, and one that ends while it does was refused. `lost` is called when
-        the connection has ended by itself, in one of its threads.
+        the connection has ended by itself, in one of its threads. Without `keep` no frame and no
+        event is remembered, as `observe` has heard of them: for connections that live long.
 
         Raises Unreachable, Refused, NoAnswer, or its kind WrongProtocol, and Throttled; nothing is
         left running then. Raises ValueError for a URL that is none.
         """
-        self = cls(actor, pace, observe)
+        self = cls(actor, pace, observe, keep)
         self._lost, self.number = lost, number
         query = {} if token is None else {"token": token}
         address = Address.of(url, query, headers or {})
@@ -234,7 +243,10 @@ class Connection:
                 lambda: self.acknowledgements(emission) or self._close_reason, within
             )
             self._complain()
-            return next(iter(self.acknowledgements(emission)), None)
+            first = next(iter(self.acknowledgements(emission)), None)
+            if not self._keep and emission.id is not None:
+                self._acknowledgements.pop(emission.id, None)
+            return first
 
     def acknowledgements(self, emission: Emission) -> tuple[tuple[Any, ...], ...]:
         """All acknowledgements of an emission so far; a conforming server sends one at most."""
@@ -320,6 +332,8 @@ class Connection:
     def on_frame(self, sent: bool, transport: str, data: Packet) -> int:
         """Records a frame and returns its index."""
         with self._changed:
+            if not self._keep:
+                self._frames.clear()
             self._frames.append(Frame(sent, transport, data, time.monotonic(), time.time()))
             return len(self._frames) - 1
 
@@ -373,7 +387,8 @@ class Connection:
                 failure = error
         with self._changed:
             self._failure = self._failure or failure
-            self._received.append(received)
+            if self._keep:
+                self._received.append(received)
             self._changed.notify_all()
 
     def _break_off(self, reason: str, refusal: NotConnected | None = None) -> None:

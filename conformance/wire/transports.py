@@ -243,6 +243,9 @@ class WebSocket:
         """
         try:
             pending = isinstance(self._sock, deadlines.ClockedTLS) and self._sock.pending()
+            # Under gevent each wait is a turn of its loop, in which others are served: a socket
+            # would fall behind with one frame in each.
+            pending = pending or deadlines.filled(self._sock)
             if not pending and not self._readable.select(silence):
                 raise Ended("ping timeout: the server fell silent")
             with deadlines.within(seconds):

@@ -35,6 +35,18 @@ def test_valid_and_invalid_bodies_are_generated(contract, drawn, name):
     assert sum(not request.may_accept.accepts(body) for body in bodies) >= 15
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_every_backend_takes_can_be_had_alone(contract, generator, name):
+    request = (
+        contract.operations[name].request
+        if name in contract.operations
+        else next(e for e in contract.events.values() if e.operation_id == name).payload
+    )
+    bodies = [stimulus.body for stimulus in generator.valid(name, PLAN)]
+    assert len(bodies) >= PLAN.examples
+    assert all(request.must_accept.accepts(body) for body in bodies)
+
+
 def test_every_field_is_missing_null_and_of_each_wrong_type_somewhere(drawn):
     bodies = [s.body for s in drawn["sendMessage"] if isinstance(s.body, dict)]
     for name in ("recipientId", "text", "attachment"):

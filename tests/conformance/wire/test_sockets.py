@@ -144,6 +144,21 @@ def test_a_good_token_connects_and_events_come_and_go(url, transport):
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
+def test_a_connection_that_keeps_nothing_tells_of_every_event(url, transport):
+    heard = []
+    with Connection.open(
+        url, token="good", transport=transport, pace=PATIENT, observe=heard.append, keep=False
+    ) as connection:
+        for number in range(50):
+            emission = connection.emit("echo", number, acknowledge=True)
+            assert connection.acknowledgement(emission, within=5) == (number,)
+            assert connection.acknowledgements(emission) == ()
+        assert len(connection.frames) <= 1
+        assert connection.received() == ()
+    assert [each.args for each in heard if each.event == "echoed"] == [(n,) for n in range(50)]
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
 def test_a_wrong_token_is_refused_with_what_the_server_says(url, transport):
     with pytest.raises(Refused, match="connect error") as refusal:
         Connection.open(url, token="bad", transport=transport, pace=PATIENT)

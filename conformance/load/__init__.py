@@ -1,0 +1,1 @@
+"""Load: many users at once, driven by Locust, and judged while it is measured."""
