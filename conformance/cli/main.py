@@ -59,8 +59,11 @@ exit status:
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
     _open_standard_error()
+    return _hung_up(_run(list(sys.argv[1:] if argv is None else argv)))
+
+
+def _run(arguments: list[str]) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # A terminal that knows ASCII alone shows a question mark, not a traceback.
         sys.stdout.reconfigure(errors="replace")
@@ -84,15 +87,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 0
     except Exception as error:
         if isinstance(error, OSError) and error.errno in _FULL and error.filename is None:
-            _complain(f"standard output cannot be written: {error.strerror}.")
-            return USAGE_ERROR
+            return _without_output(error)
         _complain(
             f"an error of this suite, please report it: {type(error).__name__}: {error} "
             f"({_origin(error)})"
         )
         return SUITE_ERROR
-    finally:
-        _hang_up()
 
 
 def _open_standard_error() -> None:
@@ -124,16 +124,29 @@ def _origin(error: Exception) -> str:
     return f"{Path(frame.filename).name}:{frame.lineno}"
 
 
-def _hang_up() -> None:
-    """Sends what is left to standard output. Where nobody reads it any more (`| head -1`), or where
-    it is full, Python must not complain about that on its way out.
+def _hung_up(status: int) -> int:
+    """Sends what is left to standard output, and returns the exit status. Where nobody reads it any
+    more (`| head -1`), Python must not complain about that on its way out.
     """
     try:
         if sys.stdout is not None:
             sys.stdout.flush()
-    except OSError:
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        if error.errno in _FULL:
+            return _without_output(error)
+        _discard_output()
+    return status
+
+
+def _without_output(error: OSError) -> int:
+    _complain(f"standard output cannot be written: {error.strerror}.")
+    _discard_output()
+    return USAGE_ERROR
+
+
+def _discard_output() -> None:
+    with suppress(OSError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _parser() -> argparse.ArgumentParser:

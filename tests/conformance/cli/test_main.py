@@ -505,10 +505,11 @@ def test_a_run_without_standard_error_and_input_judges_as_ever(tmp_path):
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no /dev/full")
+@pytest.mark.parametrize("unbuffered", ["", "1"])  # noticed with the last write, or with the first
 @pytest.mark.parametrize("command", ["requirements", "explain SEND-09", "--only SEND-09"])
-def test_standard_output_that_is_full_gets_one_sentence(tmp_path, target, command):
+def test_standard_output_that_is_full_gets_one_sentence(tmp_path, target, command, unbuffered):
     target()
-    done = shell(f"r2c-verify {command} > /dev/full", tmp_path)
+    done = shell(f"r2c-verify {command} > /dev/full", tmp_path, PYTHONUNBUFFERED=unbuffered)
     assert done.stderr == (
         b"r2c-verify: standard output cannot be written: No space left on device.\n"
     )
