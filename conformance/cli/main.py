@@ -60,7 +60,11 @@ exit status:
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns its exit status."""
     _open_standard_error()
-    return _hung_up(_run(list(sys.argv[1:] if argv is None else argv)))
+    try:
+        status = _run(list(sys.argv[1:] if argv is None else argv))
+    except SystemExit as end:  # after --help
+        raise SystemExit(_hung_up(int(end.code or 0))) from None
+    return _hung_up(status)
 
 
 def _run(arguments: list[str]) -> int:
