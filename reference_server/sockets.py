@@ -8,6 +8,7 @@ object; a client cannot emit the events that the library raises itself.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any
 
 import engineio.packet
@@ -45,14 +46,13 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio c
             await self.server._send_eio_packet(eio_sid, message)
 
     def _encoded(self, event: str, data: Any, namespace: str) -> Any:
-        try:
-            values = encode([event, data]).decode()
-        except (TypeError, ValueError):  # binary data, or text that is no Unicode
-            values = None
-        if values is None or namespace != "/":
-            whole = self.server.packet_class(packet.EVENT, namespace=namespace, data=[event, data])
-            return whole.encode()
-        return f"{packet.EVENT}{values}"
+        if namespace == "/":
+            # Otherwise it is binary data, or text that is no Unicode.
+            with suppress(TypeError, ValueError):
+                return f"{packet.EVENT}{encode([event, data]).decode()}"
+        return self.server.packet_class(
+            packet.EVENT, namespace=namespace, data=[event, data]
+        ).encode()
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]

@@ -11,11 +11,12 @@ import tempfile
 from argparse import ArgumentTypeError, Namespace
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from conformance.cli.usage import Parser, Wrong
+from conformance.cli.usage import Parser, Wrong, whole_number
 
 if TYPE_CHECKING:
     from conformance.backend.target import Target
@@ -101,14 +102,7 @@ def _parser() -> Parser:
     )
     parser.add_argument("url", nargs="?", metavar="URL", help="the backend")
     parser.add_argument("--target", type=Path, metavar="FILE", help="target file")
-    parser.add_argument(
-        "--overlay",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="overlay to apply to the documents; may be repeated",
-    )
+    parser.add_overlays()
     for name, default, what in (
         ("users", 10, "users at once, half over REST and half on sockets"),
         ("processes", 0, "processes of this machine that share the users"),
@@ -116,7 +110,11 @@ def _parser() -> Parser:
         ("seed", 0, "draws other requests"),
     ):
         parser.add_argument(
-            f"--{name}", type=_count, metavar="N", default=default, help=f"{what} ({default})"
+            f"--{name}",
+            type=partial(whole_number, longest=9),
+            metavar="N",
+            default=default,
+            help=f"{what} ({default})",
         )
     parser.add_argument("--spawn-rate", type=float, metavar="N", help="users a second (all)")
     parser.add_argument(
@@ -147,12 +145,6 @@ def _parser() -> Parser:
         kind, metavar = (_port, "PORT") if name.endswith("port") else (str, "HOST")
         parser.add_argument(f"--{name}", type=kind, metavar=metavar, help=what)
     return parser
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 9:
-        raise ArgumentTypeError(f"{text!r} is no whole number from 0 up")
-    return int(text)
 
 
 def _port(text: str) -> str:

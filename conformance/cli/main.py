@@ -12,7 +12,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from conformance.cli.usage import Parser, Wrong
+from conformance.cli.usage import Parser, Wrong, whole_number
 
 if TYPE_CHECKING:
     # Imported where they are used: `--help` must not wait for libraries it does not need.
@@ -186,7 +186,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--strict", action="store_true", help="a broken should is a failure too")
     parser.add_argument(
-        "--seed", type=_seed, metavar="N", help="repeat the run that printed this seed"
+        "--seed", type=whole_number, metavar="N", help="repeat the run that printed this seed"
     )
     parser.add_argument(
         "--report-dir",
@@ -204,14 +204,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--update-baseline", action="store_true", help="write what fails now to the baseline file"
     )
-    parser.add_argument(
-        "--overlay",
-        type=Path,
-        metavar="FILE",
-        action="append",
-        default=[],
-        help="overlay to apply to the documents; may be repeated",
-    )
+    parser.add_overlays()
     parser.add_argument(
         "--annotations",
         choices=("auto", "github", "none"),
@@ -236,12 +229,6 @@ def _ids(text: str) -> tuple[str, ...]:
     if not ids:
         raise argparse.ArgumentTypeError("names no requirement")
     return ids
-
-
-def _seed(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or len(text) > 18:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
-    return int(text)
 
 
 def _verify(arguments: argparse.Namespace) -> int:

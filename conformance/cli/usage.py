@@ -1,6 +1,7 @@
 """Wrong usage, said in one sentence."""
 
 import argparse
+from pathlib import Path
 from typing import NoReturn
 
 
@@ -13,3 +14,21 @@ class Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise Wrong(f"{message}. `r2c-verify --help` lists what there is.")
+
+    def add_overlays(self) -> None:
+        """Takes `--overlay`, any number of times, as the list `overlay`."""
+        self.add_argument(
+            "--overlay",
+            type=Path,
+            metavar="FILE",
+            action="append",
+            default=[],
+            help="overlay to apply to the documents; may be repeated",
+        )
+
+
+def whole_number(text: str, longest: int = 18) -> int:
+    """A number of at most so many digits, for argparse. Raises ArgumentTypeError."""
+    if not text.isascii() or not text.isdigit() or len(text) > longest:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from 0 up")
+    return int(text)
