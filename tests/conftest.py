@@ -94,8 +94,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
+        path = item.path.relative_to(TESTS).as_posix()
+        if path.startswith(SLOW):
             item.add_marker("slow")
+            # Several processes would each start the servers and runs that a file of slow tests shares.
+            item.add_marker(pytest.mark.xdist_group(path))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
