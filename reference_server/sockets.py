@@ -39,20 +39,25 @@ class Manager(socketio.AsyncManager):  # type: ignore[misc]  # python-socketio c
         python-socketio starts a task for each socket and waits for all of them. Queueing needs no
         waiting, and so nothing else happens between what is kept and what is told.
         """
-        message = engineio.packet.Packet(
-            engineio.packet.MESSAGE, self._encoded(event, data, namespace)
-        )
+        messages = [
+            engineio.packet.Packet(engineio.packet.MESSAGE, part)
+            for part in self._encoded(event, data, namespace)
+        ]
         for _sid, eio_sid in self.get_participants(namespace, room):
-            await self.server._send_eio_packet(eio_sid, message)
+            for message in messages:
+                await self.server._send_eio_packet(eio_sid, message)
 
-    def _encoded(self, event: str, data: Any, namespace: str) -> Any:
+    def _encoded(self, event: str, data: Any, namespace: str) -> list[str | bytes]:
+        """The packet, then its binary parts. A tuple is several arguments, as in the library."""
+        arguments = [event, *data] if isinstance(data, tuple) else [event, data]
         if namespace == "/":
             # Otherwise it is binary data, or text that is no Unicode.
             with suppress(TypeError, ValueError):
-                return f"{packet.EVENT}{encode([event, data]).decode()}"
-        return self.server.packet_class(
-            packet.EVENT, namespace=namespace, data=[event, data]
+                return [f"{packet.EVENT}{encode(arguments).decode()}"]
+        encoded = self.server.packet_class(
+            packet.EVENT, namespace=namespace, data=arguments
         ).encode()
+        return encoded if isinstance(encoded, list) else [encoded]
 
 
 class SocketServer(socketio.AsyncServer):  # type: ignore[misc]

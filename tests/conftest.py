@@ -97,7 +97,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         path = item.path.relative_to(TESTS).as_posix()
         if path.startswith(SLOW):
             item.add_marker("slow")
-            # Several processes would each start the servers and runs that a file of slow tests shares.
+            # Several processes would each start the servers and runs that tests of a file share.
             item.add_marker(pytest.mark.xdist_group(path))
 
 

@@ -1,53 +1,29 @@
 """Pings and their timeout, on a server whose heart beats fast."""
 
-import asyncio
 import json
-import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 import requests
 import websocket
-from tornado.httpserver import HTTPServer
-from tornado.netutil import bind_sockets
 
 from reference_server.origins import Origins
-from reference_server.server import socket_application
 from reference_server.sockets import SocketServer
+from tests.reference_server.driver import PATIENCE, serving
 
 INTERVAL, TIMEOUT = 0.3, 0.2  # seconds
-PATIENCE = 5.0  # seconds
 
 
 @pytest.fixture(scope="module")
 def address() -> Iterator[str]:
     """The address of Engine.IO without the scheme."""
-    loop = asyncio.new_event_loop()
-    started, ended = threading.Event(), asyncio.Event()
-    ports: list[int] = []
-
-    async def serve() -> None:
-        sockets = SocketServer(
+    with serving(
+        lambda: SocketServer(
             allowed_origin=Origins().allow, ping_interval=INTERVAL, ping_timeout=TIMEOUT
         )
-        server = HTTPServer(socket_application(sockets.eio))
-        listening = bind_sockets(0, "127.0.0.1")
-        server.add_sockets(listening)
-        ports.append(listening[0].getsockname()[1])
-        started.set()
-        await ended.wait()
-        server.stop()
-        await sockets.shutdown()
-        await server.close_all_connections()
-
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
-    thread.start()
-    assert started.wait(PATIENCE)
-    yield f"127.0.0.1:{ports[0]}/socket.io/?EIO=4"
-    loop.call_soon_threadsafe(ended.set)
-    thread.join(PATIENCE)
-    loop.close()
+    ) as served:
+        yield served
 
 
 def open_polling(address: str) -> str:
