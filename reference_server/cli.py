@@ -1,14 +1,22 @@
-"""The command `r2c-server`: arguments, exit statuses, start and end of the process."""
+"""The command `r2c-server`: exit statuses, start and end of the process."""
 
-import argparse
 import io
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
+from reference_server.arguments import (
+    SECRET_VARIABLE,
+    WRONG_USAGE,
+    Options,
+    PlayOptions,
+    TypesOptions,
+    parse,
+    parse_play,
+    parse_types,
+)
 from reference_server.errors import StartError
 from reference_server.loopback import is_loopback
 
@@ -16,189 +24,13 @@ if TYPE_CHECKING:
     from contract import Contract
     from reference_server.bus import Bus
     from reference_server.server import Server
+    from reference_server.workers import Worker
 
 # What the help needs is imported above, what a server needs where it is started: the help is there
 # at once.
 
-ENDED, WRONG_USAGE = 0, 2
+ENDED = 0
 DEVELOPMENT_SECRET = "r2c-reference-server-development-secret"  # noqa: S105  # loopback only
-SECRET_VARIABLE = "R2C_SECRET"  # noqa: S105
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """The arguments of the command."""
-
-    host: str
-    port: int
-    secret: str | None
-    store: str | None
-    bus: str | None
-    users: Path | None
-    log_level: str
-    announce: Path | None
-    openapi: Path | None
-    asyncapi: Path | None
-    watch: bool
-    state: Path | None
-    allow_origin: list[str]
-    rate_limit: str | None
-    mock: bool
-    control: bool
-
-
-@dataclass(frozen=True, slots=True)
-class TypesOptions:
-    """The arguments of `r2c-server types`."""
-
-    out: Path
-    openapi: Path | None
-    asyncapi: Path | None
-
-
-@dataclass(frozen=True, slots=True)
-class PlayOptions:
-    """The arguments of `r2c-server play`."""
-
-    file: str | None
-    url: str
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        self.exit(WRONG_USAGE, f"r2c-server: {message}; see r2c-server --help.\n")
-
-
-def parse(arguments: Sequence[str] | None = None) -> Options:
-    """The options of a command line. Leaves the process with status 2 where they are wrong."""
-    parser = _Parser(
-        prog="r2c-server",
-        description="Run a chat backend that keeps the whole contract.",
-        epilog="Without options it listens on http://127.0.0.1:5000 and keeps all in memory."
-        " `r2c-server types` writes the contract as TypeScript, `r2c-server play` runs a scenario"
-        " on a running server; each has a --help of its own.",
-    )
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (%(default)s)")
-    parser.add_argument(
-        "--port", type=_port, default=5000, help="port; 0 takes any free one (%(default)s)"
-    )
-    parser.add_argument(
-        "--secret",
-        metavar="TEXT",
-        help=f"key that signs tokens, 32 bytes at least; also taken from {SECRET_VARIABLE},"
-        " where other users of the machine do not see it; needed on any address but loopback",
-    )
-    parser.add_argument(
-        "--store", metavar="URL", help="MongoDB server, such as mongodb://127.0.0.1:27017/r2c"
-    )
-    parser.add_argument(
-        "--bus",
-        metavar="URL",
-        help="Redis server, such as redis://127.0.0.1:6379/0, over which several processes with one"
-        " --store behave as one; needs the extra `bus`",
-    )
-    parser.add_argument(
-        "--state",
-        type=Path,
-        metavar="FILE",
-        help="keep messages and settings in FILE, so that they are there after a restart",
-    )
-    parser.add_argument("--users", type=Path, metavar="FILE", help="YAML file of one's own users")
-    parser.add_argument(
-        "--log-level",
-        default="warning",
-        choices=("debug", "info", "warning", "error"),
-        help="how much to tell on standard error (%(default)s)",
-    )
-    parser.add_argument(
-        "--announce",
-        type=Path,
-        metavar="FILE",
-        help="write address, secret, users and friends to FILE (JSON) once the server listens",
-    )
-    _add_documents(parser)
-    parser.add_argument(
-        "--watch",
-        action="store_true",
-        help="go by the documents anew when they change; connections and messages stay",
-    )
-    parser.add_argument(
-        "--allow-origin",
-        action="append",
-        default=[],
-        metavar="ORIGIN",
-        help="let pages of this origin call, such as https://app.example, instead of those of this"
-        " machine; may be repeated, and * means every page",
-    )
-    parser.add_argument(
-        "--rate-limit",
-        metavar="RATE",
-        help="requests and events that each user may send, such as 20/s or 300/min; others are"
-        " refused, requests with 429 (without it: no limit)",
-    )
-    parser.add_argument(
-        "--no-mock",
-        dest="mock",
-        action="store_false",
-        help="ignore what requests ask for by the header Prefer",
-    )
-    parser.add_argument(
-        "--control",
-        action=argparse.BooleanOptionalAction,
-        help="serve the control interface at /_reference/; on loopback, without --bus, it is on"
-        " anyway",
-    )
-    options = parser.parse_args(arguments)
-    if options.control is None:
-        options.control = is_loopback(options.host) and options.bus is None
-    return Options(**vars(options))
-
-
-def parse_play(arguments: Sequence[str]) -> PlayOptions:
-    """What follows `r2c-server play`. Leaves the process with status 2 where it is wrong."""
-    parser = _Parser(
-        prog="r2c-server play",
-        description="Run a scenario on a running server and tell each step.",
-        epilog="Ctrl-C stops it. The status is 0 where it finished, 1 where it did not.",
-    )
-    parser.add_argument(
-        "file",
-        nargs="?",
-        metavar="FILE",
-        help="scenario in YAML or JSON, or the name of one that ships; without it these are listed",
-    )
-    parser.add_argument(
-        "--url",
-        default="http://127.0.0.1:5000",
-        metavar="URL",
-        help="where the server listens (%(default)s)",
-    )
-    return PlayOptions(**vars(parser.parse_args(arguments)))
-
-
-def _add_documents(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--openapi",
-        type=Path,
-        metavar="FILE",
-        help="your own copy of the OpenAPI document",
-    )
-    parser.add_argument(
-        "--asyncapi", type=Path, metavar="FILE", help="the same for the AsyncAPI document"
-    )
-
-
-def parse_types(arguments: Sequence[str]) -> TypesOptions:
-    """What follows `r2c-server types`. Leaves the process with status 2 where it is wrong."""
-    parser = _Parser(
-        prog="r2c-server types",
-        description="Write the contract as TypeScript: rest.ts, events.ts and socket.ts.",
-    )
-    parser.add_argument(
-        "--out", type=Path, required=True, metavar="DIR", help="the folder for the files"
-    )
-    _add_documents(parser)
-    return TypesOptions(**vars(parser.parse_args(arguments)))
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -241,12 +73,6 @@ def secret_of(options: Options, variable: str | None) -> str:
     return secret
 
 
-def _port(text: str) -> int:
-    if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; a port is a number up to 65535")
-    return int(text)
-
-
 def _types(options: TypesOptions) -> int:
     from contract import DocumentError, load
     from reference_server import typescript
@@ -281,6 +107,12 @@ def _run(options: Options, secret: str) -> int:
         raise StartError("--bus is for several processes, and needs a --store that they share.")
     if options.bus and options.control:
         raise StartError("--control acts on one process alone; leave it out, or leave out --bus.")
+    if options.workers > 1 and not (options.store and options.bus):
+        raise StartError(
+            "--workers is for processes that share all they keep, and needs --store and --bus."
+        )
+    if options.workers > 1 and options.watch:
+        raise StartError("--watch follows the documents in one process; leave out --workers.")
     origins = Origins.of(options.allow_origin)
     limit = RateLimit.of(options.rate_limit) if options.rate_limit is not None else None
     directory = users.load(options.users or users.SEEDED)
@@ -304,7 +136,7 @@ def _run(options: Options, secret: str) -> int:
     except DocumentError as error:
         raise StartError(str(error)) from error
 
-    async def serve() -> None:
+    async def serve(worker: "Worker | None" = None, options: Options = options) -> None:
         store = Store.mongodb(options.store, clock) if options.store else Store.embedded(clock)
         server = server_class(control=options.control)(
             contract,
@@ -314,10 +146,10 @@ def _run(options: Options, secret: str) -> int:
             mock=options.mock,
             origins=origins,
             limit=limit,
-            **({"bus": _bus(options.bus)} if options.bus else {}),
+            **_shared(options, worker),
         )
         if options.state is None:
-            await _serve(server, read, options)
+            await _serve(server, read, options, worker)
             return
         from reference_server.state import StateFile
 
@@ -328,8 +160,26 @@ def _run(options: Options, secret: str) -> int:
         finally:
             await state.close()
 
-    asyncio.run(serve())
+    if options.workers == 1:
+        asyncio.run(serve())
+        return ENDED
+    from reference_server import workers
+    from reference_server.server import listen
+
+    workers.check()
+    port = workers.reserved(lambda: listen(options.host, options.port))
+    workers.run(
+        options.workers,
+        lambda worker: asyncio.run(serve(worker, replace(options, port=port))),
+        _complain,
+    )
     return ENDED
+
+
+def _shared(options: Options, worker: "Worker | None") -> dict[str, Any]:
+    """What a server has in common with others, for those that may have something in common."""
+    shared = {"bus": _bus(options.bus)} if options.bus else {}
+    return shared | ({"handover": worker.handover} if worker else {})
 
 
 def _bus(url: str) -> "Bus":
@@ -342,7 +192,12 @@ def _bus(url: str) -> "Bus":
     return Bus(url)
 
 
-async def _serve(server: "Server", read: "Callable[[], Contract]", options: Options) -> None:
+async def _serve(
+    server: "Server",
+    read: "Callable[[], Contract]",
+    options: Options,
+    worker: "Worker | None" = None,
+) -> None:
     import asyncio
     import signal
 
@@ -358,9 +213,12 @@ async def _serve(server: "Server", read: "Callable[[], Contract]", options: Opti
         else None
     )
     try:
-        if options.announce is not None:
-            welcome.announce(server, options.announce)
-        welcome.show(server)
+        if worker is None or await worker.speaks(interrupted.set):
+            if options.announce is not None:
+                welcome.announce(server, options.announce)
+            welcome.show(server)
+            if worker is not None:
+                worker.has_spoken()
         await interrupted.wait()
     finally:
         if watch is not None:

@@ -17,7 +17,6 @@ from reference_server.asgi import MOST_DRAINED, Application, Bridge, Lifespan
 from reference_server.chat import Chat
 from reference_server.clock import Clock
 from reference_server.documentation import EVENTS, REST
-from reference_server.engine import SocketHandler
 from reference_server.errors import StartError
 from reference_server.events import EventRouter
 from reference_server.handlers import event_handlers, rest_handlers
@@ -30,10 +29,12 @@ from reference_server.presence import Presence
 from reference_server.sockets import LARGEST_PAYLOAD, SocketServer
 from reference_server.store import Store
 from reference_server.tokens import Tokens
+from reference_server.transports import SocketHandler
 from reference_server.users import Directory
 
 if TYPE_CHECKING:
     from reference_server.bus import Bus
+    from reference_server.handover import Handover
 
 SOCKET_PATH = "/socket.io/"
 LARGEST_HEADERS = 256 * 1024  # bytes; a token of many kilobytes still gets its 401
@@ -63,10 +64,11 @@ class Server:
         origins: Origins = LOCAL,
         limit: RateLimit | None = None,
         bus: "Bus | None" = None,
+        handover: "Handover | None" = None,
     ) -> None:
         """`mock` lets requests choose their answers from the document (`preferences.py`), pages of
-        `origins` may call, no user may send more than `limit`, and over `bus` other processes serve
-        the same users.
+        `origins` may call, no user may send more than `limit`, over `bus` other processes serve the
+        same users, and by `handover` some of them at the same address.
 
         Raises StartError where contract and handlers do not fit together.
         """
@@ -79,7 +81,10 @@ class Server:
         self._prefers = mock
         self._limit = limit
         self._bus = bus
+        self._handover = handover
         self._sockets = self.make_sockets()
+        if handover is not None:
+            self._sockets.eio.process = handover.name
         self._router = self.make_router()
         self._router.limit = limit
         self.chat = Chat(users, store, self._router, Presence(), bus)
@@ -167,7 +172,7 @@ class Server:
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         """Listen; port 0 means any free one. Raises StartError when that is not possible."""
-        listening = _listen(host, port)
+        listening = listen(host, port, shared=self._handover is not None)
         async with AsyncExitStack() as parts:
             for each in listening:
                 parts.callback(each.close)
@@ -178,22 +183,30 @@ class Server:
             if self._bus is not None:
                 await self._bus.open(self.chat.presence, self.chat.changed, self.chat.lost)
                 parts.push_async_callback(self._bus.close)
+            http = self._make_http()
+            if self._handover is not None:
+                self._handover.open(http.handle_stream)
             self._parts = parts.pop_all()
         self.host, self.port = host, listening[0].getsockname()[1]
-        self._http = HTTPServer(
-            _Front(socket_application(self._sockets.eio), self._bridge),
+        self._http = http
+        http.add_sockets(listening)
+
+    def _make_http(self) -> HTTPServer:
+        return HTTPServer(
+            _Front(socket_application(self._sockets.eio), self._bridge, self._handover),
             max_header_size=LARGEST_HEADERS,
             max_body_size=MOST_DRAINED + 1,
             idle_connection_timeout=SLOWEST_HEADERS,
             body_timeout=SLOWEST_BODY,
         )
-        self._http.add_sockets(listening)
 
     async def stop(self) -> None:
         """Stop listening, close every connection, let go of the store."""
         if self._http is None:
             return
         self._http.stop()
+        if self._handover is not None:
+            await self._handover.close()
         await self._sockets.eio.disconnect()
         if ending := [*self._sockets.eio.serving, *self._bridge.running]:
             await asyncio.wait(ending, timeout=FAREWELL)
@@ -222,9 +235,12 @@ def server_class(*, control: bool) -> type[Server]:
     return ControlledServer
 
 
-def _listen(host: str, port: int) -> list[socket.socket]:
+def listen(host: str, port: int, *, shared: bool = False) -> list[socket.socket]:
+    """Sockets that listen at an address, where it is `shared` beside those of other processes; the
+    kernel spreads connections over them. Raises StartError when that is not possible.
+    """
     try:
-        return bind_sockets(port, address=host)
+        return bind_sockets(port, address=host, reuse_port=shared)
     except (OSError, OverflowError, UnicodeError) as error:
         why = getattr(error, "strerror", None) or "that is no address"
         raise StartError(
@@ -245,25 +261,35 @@ def socket_application(engine: Any) -> tornado.web.Application:
 class _Front(httputil.HTTPServerConnectionDelegate):
     """Sends requests for sockets to Engine.IO and all others to the ASGI application."""
 
-    def __init__(self, sockets: tornado.web.Application, bridge: Bridge) -> None:
+    def __init__(
+        self, sockets: tornado.web.Application, bridge: Bridge, handover: "Handover | None"
+    ) -> None:
         self._sockets = sockets
         self._bridge = bridge
+        self._handover = handover
 
     def start_request(
         self, server_conn: object, request_conn: httputil.HTTPConnection
     ) -> httputil.HTTPMessageDelegate:
-        return _Dispatch(self._sockets, self._bridge, server_conn, request_conn)
+        return _Dispatch(self._sockets, self._bridge, self._handover, server_conn, request_conn)
 
 
 class _Dispatch(httputil.HTTPMessageDelegate):
-    def __init__(self, sockets: Any, bridge: Bridge, *connections: Any) -> None:
+    def __init__(
+        self, sockets: Any, bridge: Bridge, handover: "Handover | None", *connections: Any
+    ) -> None:
         self._sockets = sockets
         self._bridge = bridge
+        self._handover = handover
         self._connections = connections
         self._chosen: httputil.HTTPMessageDelegate = self
 
     def headers_received(self, start_line: Any, headers: httputil.HTTPHeaders) -> Any:
         if start_line.path.partition("?")[0] == SOCKET_PATH:
+            if self._handover is not None and (way := self._handover.to_owner(start_line.path)):
+                stream = self._connections[1].detach()
+                self._handover.pass_on(way, stream, start_line, headers)
+                return None
             self._connections[1].set_max_body_size(LARGEST_PAYLOAD)
             self._chosen = self._sockets.start_request(*self._connections)
         else:

@@ -7,9 +7,10 @@ from socketio import packet
 
 from reference_server.control.faults import Fault
 from reference_server.control.lanes import Lane, Passage
-from reference_server.engine import BAD_ORIGIN, Engine
+from reference_server.engine import Engine
 from reference_server.errors import INTERNAL_ERROR, error_body
 from reference_server.sockets import SocketServer
+from reference_server.transports import BAD_ORIGIN
 
 
 class ControlledEngine(Engine):

@@ -15,7 +15,8 @@ import jwt
 import pytest
 import requests
 
-from reference_server.cli import DEVELOPMENT_SECRET, main, parse, secret_of
+from reference_server.arguments import parse
+from reference_server.cli import DEVELOPMENT_SECRET, main, secret_of
 from reference_server.errors import StartError
 from reference_server.loopback import is_loopback
 from tests.reference_server.command import ROOT, START_PATIENCE, run_command

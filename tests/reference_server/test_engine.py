@@ -14,8 +14,9 @@ from tornado.websocket import WebSocketProtocol13
 
 from reference_server import RunningServer
 from reference_server import engine as engine_module
-from reference_server.engine import LARGEST_POLL, frame
+from reference_server.engine import LARGEST_POLL
 from reference_server.sockets import LARGEST_PAYLOAD
+from reference_server.transports import frame
 from reference_server.users import User
 
 QUICK = 5.0
