@@ -145,6 +145,17 @@ def test_whatever_is_wrong_is_one_sentence_and_status_2(tmp_path: Path) -> None:
         (["--openapi", "none.yaml"], "none.yaml: No such file"),
         (["--asyncapi", str(ROOT / "openapi" / "openapi.yaml")], "needs the field asyncapi"),
         (["--state", "s.json", "--store", "mongodb://127.0.0.1/x"], "kept in memory"),
+        (["--workers", "2"], "needs --store and --bus"),
+        (["--workers", "2", "--store", "mongodb://127.0.0.1/x"], "needs --store and --bus"),
+        (["--workers", "0"], "0 is no number of processes"),
+        (
+            [
+                *("--workers", "2", "--watch", "--store", "mongodb://127.0.0.1/x"),
+                "--bus",
+                "redis://x",
+            ],
+            "leave out --workers",
+        ),
         (["types"], "--out"),
         (["types", "--out", "x", "--openapi", "none.yaml"], "none.yaml: No such file"),
         (["types", "--out", str(Path(__file__) / "x")], "Cannot write to"),
