@@ -4,15 +4,17 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
+import requests
 import tomli_w
 
 from reference_server.bus import BEAT, SILENCE
 from tests import services
 from tests.deployment.conftest import Fleet, launched
-from tests.reference_server.command import START_PATIENCE, Start, environment, run_command
+from tests.reference_server.command import START_PATIENCE, Start, environment, run_command, token
 
 PLAYERS = Path(__file__).parents[2] / "conformance" / "backend" / "players.yaml"
 pytestmark = [pytest.mark.slow, pytest.mark.needs("secantus"), pytest.mark.needs("redis")]
@@ -58,6 +60,24 @@ def test_behind_a_proxy_they_keep_the_whole_contract(
     report = json.loads((tmp_path / "report" / "report.json").read_text("utf-8"))
     assert report["verdict"] == "conformant"
     assert {each["status"] for each in report["requirements"]} == {"passed"}
+
+
+@pytest.mark.needs("nginx")
+def test_a_payload_that_is_too_long_does_not_cost_others_their_sessions(
+    fleet: Fleet, tmp_path: Path
+) -> None:
+    ports = [int(url.rpartition(":")[2]) for url in fleet.urls]
+    with services.nginx(tmp_path, *ports) as proxy:
+        sessions = []
+        for user in range(8):
+            query = f"EIO=4&transport=polling&token={token(fleet.announced, user)}"
+            sid = requests.get(f"{proxy}/socket.io/?{query}", timeout=20).text.split('"')[3]
+            sessions.append(f"{proxy}/socket.io/?{query}&sid={sid}")
+        for url in sessions[:4]:
+            for _ in range(2):
+                with suppress(requests.RequestException):
+                    assert requests.post(url, b"4" * 5_000_000, timeout=20).status_code >= 400
+        assert [requests.post(url, "40", timeout=20).text for url in sessions] == ["OK"] * 8
 
 
 def test_a_message_reaches_a_socket_at_the_other_process(fleet: Fleet) -> None:
