@@ -23,12 +23,14 @@ def free_port() -> int:
 
 
 @contextmanager
-def service(command: Sequence[str], port: int) -> Iterator["subprocess.Popen[bytes]"]:
+def service(
+    command: Sequence[str], port: int, host: str = "127.0.0.1"
+) -> Iterator["subprocess.Popen[bytes]"]:
     """Runs a command until the block ends; begins once something listens at the port."""
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     try:
         deadline = time.monotonic() + START_PATIENCE
-        while not _listens(port):
+        while not _listens(host, port):
             assert process.poll() is None, f"{command[0]} ended: {process.communicate()[1]!r}"
             assert time.monotonic() < deadline, f"{command[0]} does not listen"
             time.sleep(0.02)
@@ -39,36 +41,45 @@ def service(command: Sequence[str], port: int) -> Iterator["subprocess.Popen[byt
         process.communicate(timeout=10)
 
 
-def _listens(port: int) -> bool:
+def _listens(host: str, port: int) -> bool:
     try:
-        socket.create_connection(("127.0.0.1", port), timeout=1).close()
+        socket.create_connection((host, port), timeout=1).close()
     except OSError:
         return False
     return True
 
 
 @contextmanager
-def mongodb(port: int | None = None, storage: str = ":memory:") -> Iterator[str]:
-    """The address of a SecantusDB, with `{}` where the name of the database belongs."""
+def mongodb(
+    port: int | None = None,
+    storage: str = ":memory:",
+    host: str = "127.0.0.1",
+    within: Sequence[str] = (),
+) -> Iterator[str]:
+    """The address of a SecantusDB, with `{}` where the name of the database belongs. `within` is
+    put before its command.
+    """
     port = port or free_port()
     command = [
-        *(os.environ["R2C_SECANTUS"], "--host", "127.0.0.1", "--port", str(port)),
+        *(*within, os.environ["R2C_SECANTUS"], "--host", host, "--port", str(port)),
         *("--storage-path", storage, "--standalone", "--cache-size", "64M"),
     ]
-    with service(command, port):
-        yield f"mongodb://127.0.0.1:{port}/{{}}?directConnection=true"
+    with service(command, port, host):
+        yield f"mongodb://{host}:{port}/{{}}?directConnection=true"
 
 
 @contextmanager
-def redis(port: int | None = None) -> Iterator[str]:
-    """The address of a Redis that keeps nothing on disk."""
+def redis(
+    port: int | None = None, host: str = "127.0.0.1", within: Sequence[str] = ()
+) -> Iterator[str]:
+    """The address of a Redis that keeps nothing on disk. `within` is put before its command."""
     port = port or free_port()
     command = [
-        *("redis-server", "--bind", "127.0.0.1", "--port", str(port)),
-        *("--save", "", "--appendonly", "no"),
+        *(*within, "redis-server", "--bind", host, "--port", str(port)),
+        *("--save", "", "--appendonly", "no", "--protected-mode", "no"),
     ]
-    with service(command, port):
-        yield f"redis://127.0.0.1:{port}/0"
+    with service(command, port, host):
+        yield f"redis://{host}:{port}/0"
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -35,14 +36,21 @@ def bus() -> Iterator[str]:
 
 
 @pytest.fixture
+def folder() -> Iterator[Path]:
+    """Where the workers meet, so that one sees what they leave behind. The paths of Unix sockets
+    must be short, and pytest's are not.
+    """
+    with tempfile.TemporaryDirectory(prefix="r2c-") as made:
+        yield Path(made)
+
+
+@pytest.fixture
 def fleet(
-    start: Start, mongodb: str, bus: str, tmp_path: Path, request: pytest.FixtureRequest
+    start: Start, mongodb: str, bus: str, folder: Path, request: pytest.FixtureRequest
 ) -> Fleet:
-    # In a folder of their own one sees what they leave behind.
-    (tmp_path / "t").mkdir()
     store = mongodb.format(f"workers_{abs(hash(request.node.name))}")
     shared = ("--workers", "2", "--store", store, "--bus", bus)
-    process, announced = start(*shared, TMPDIR=str(tmp_path / "t"))
+    process, announced = start(*shared, TMPDIR=str(folder))
     return Fleet((announced["url"],) * 2, (process,) * 2, announced)
 
 
@@ -119,16 +127,16 @@ def test_a_client_polls_and_upgrades_whichever_worker_it_comes_to(fleet: Fleet) 
 
 def names(folder: Path) -> set[str]:
     """Those of the workers that are there now."""
-    return {path.name for path in (folder / "t").glob("*/*")}
+    return {path.name for path in folder.glob("*/*")}
 
 
 def test_a_worker_that_is_killed_in_a_burst_loses_nothing_and_is_replaced(
-    fleet: Fleet, tmp_path: Path
+    fleet: Fleet, folder: Path
 ) -> None:
     url, process = fleet.urls[0], fleet.processes[0]
     errors = Lines(process.stderr)
     first, second = children(process)
-    before = names(tmp_path)
+    before = names(folder)
     acknowledged: list[str] = []
     unanswered: list[str] = []
     under_way, ended = threading.Event(), threading.Event()
@@ -152,7 +160,7 @@ def test_a_worker_that_is_killed_in_a_burst_loses_nothing_and_is_replaced(
     assert under_way.wait(20)
     os.kill(first, signal.SIGKILL)
     errors.until("Worker 1 was ended by SIGKILL; it is started again")
-    until(lambda: len(names(tmp_path) - before) == 1, "another worker is there")
+    until(lambda: len(names(folder) - before) == 1, "another worker is there")
     at(fleet, 4, lambda name: name not in before)[0].close()
     ended.set()
     sender.join(20)
@@ -162,7 +170,7 @@ def test_a_worker_that_is_killed_in_a_burst_loses_nothing_and_is_replaced(
 
 
 def test_the_users_of_a_worker_that_is_killed_go_and_its_sessions_are_unknown(
-    fleet: Fleet, tmp_path: Path
+    fleet: Fleet, folder: Path
 ) -> None:
     url = fleet.urls[0]
     asha, name = opened(fleet, 0)
@@ -171,8 +179,8 @@ def test_the_users_of_a_worker_that_is_killed_go_and_its_sessions_are_unknown(
     answers = [requests.get(f"{url}/socket.io/?{query}", timeout=20) for _ in range(12)]
     sids = [answer.text.split('"')[3] for answer in answers]
     os.kill(children(fleet.processes[0])[0], signal.SIGKILL)
-    until(lambda: not {name, other} <= names(tmp_path), "the killed one is missed")
-    gone, stays, listener = (other, name, asha) if name in names(tmp_path) else (name, other, ben)
+    until(lambda: not {name, other} <= names(folder), "the killed one is missed")
+    gone, stays, listener = (other, name, asha) if name in names(folder) else (name, other, ben)
     for sid in sids:
         if sid.endswith(gone):
             answer = requests.get(f"{url}/socket.io/?{query}&sid={sid}", timeout=20)
@@ -191,7 +199,7 @@ def test_the_users_of_a_worker_that_is_killed_go_and_its_sessions_are_unknown(
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_workers_end_with_their_parent_and_leave_nothing(
-    fleet: Fleet, tmp_path: Path, how: signal.Signals
+    fleet: Fleet, folder: Path, how: signal.Signals
 ) -> None:
     process = fleet.processes[0]
     workers = children(process)
@@ -203,13 +211,13 @@ def test_workers_end_with_their_parent_and_leave_nothing(
     assert time.monotonic() - begun < 6
     assert process.returncode == (0 if how != signal.SIGKILL else -how)
     assert (output.count("Listening on"), errors) == (1, "")
-    until(lambda: not list((tmp_path / "t").iterdir()), "their folder is gone")
+    until(lambda: not list(folder.iterdir()), "their folder is gone")
     frames.close()
 
 
-def test_nobody_else_may_enter_where_workers_meet(fleet: Fleet, tmp_path: Path) -> None:
-    (folder,) = (tmp_path / "t").iterdir()
-    assert (fleet.processes[0].poll(), folder.stat().st_mode & 0o777) == (None, 0o700)
+def test_nobody_else_may_enter_where_workers_meet(fleet: Fleet, folder: Path) -> None:
+    (made,) = folder.iterdir()
+    assert (fleet.processes[0].poll(), made.stat().st_mode & 0o777) == (None, 0o700)
 
 
 def test_a_port_that_is_taken_by_workers_is_taken(fleet: Fleet, mongodb: str, bus: str) -> None:

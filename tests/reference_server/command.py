@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
@@ -28,13 +28,17 @@ def environment(**more: str) -> dict[str, str]:
 
 @contextmanager
 def starting(folder: Path) -> Iterator[Start]:
-    """Gives what starts the command and returns the process and what it announces; ends them."""
+    """Gives what starts the command, with `within` before it, and returns the process and what it
+    announces; ends them.
+    """
     processes: list[subprocess.Popen[str]] = []
 
-    def begin(*arguments: str, **variables: str) -> tuple["subprocess.Popen[str]", Any]:
+    def begin(
+        *arguments: str, within: Sequence[str] = (), **variables: str
+    ) -> tuple["subprocess.Popen[str]", Any]:
         announced = folder / f"announced{len(processes) or ''}.json"
         process = subprocess.Popen(
-            [*COMMAND, "--port", "0", "--announce", str(announced), *arguments],
+            [*within, *COMMAND, "--port", "0", "--announce", str(announced), *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

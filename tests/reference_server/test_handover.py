@@ -6,6 +6,7 @@ import json
 import secrets
 import socket
 import struct
+import tempfile
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -63,10 +64,12 @@ class Pair:
 
 
 @pytest.fixture
-def pair(tmp_path: Path) -> Iterator[Pair]:
-    made = Pair(tmp_path)
-    yield made
-    made.close()
+def pair() -> Iterator[Pair]:
+    # The paths of Unix sockets must be short, and pytest's are not.
+    with tempfile.TemporaryDirectory(prefix="r2c-") as folder:
+        made = Pair(Path(folder))
+        yield made
+        made.close()
 
 
 class Line:
