@@ -17,7 +17,7 @@ from conformance.judging.messages import (
     status_rank,
 )
 from conformance.scenarios import requirement
-from conformance.scenarios.props.bodies import TEXTS, wrong_chat_messages
+from conformance.scenarios.props.bodies import TEXTS, WILDCARDS, wrong_chat_messages
 from conformance.scenarios.props.exactness import enveloped, judge_delivery, same_message
 from conformance.scenarios.props.freshness import is_fresh
 from conformance.scenarios.props.refusals import Refusals
@@ -138,6 +138,9 @@ def _nobodies(stage: Stage, public_id: str) -> Iterator[tuple[str, str, tuple[in
             for letter in public_id
         )
         yield "a public id that nobody has, in the form of a known one", other, NOT_FOUND
+    for wildcard in WILDCARDS:
+        named = f"{public_id[:-1]}{wildcard}"
+        yield f"a known public id whose last letter is {wildcard}", named, OF_ANOTHER_FORM
     yield "a pattern that matches every id", ".*", OF_ANOTHER_FORM
     yield "a pattern that matches every id in SQL", "%", OF_ANOTHER_FORM
     yield "a condition that is always true in SQL", "' OR '1'='1", OF_ANOTHER_FORM

@@ -1,9 +1,12 @@
 """Mutants of POST /api/chat/send."""
 
+from fnmatch import fnmatchcase
+
 from reference_server import rest, store
 from reference_server.chat import Chat
 from reference_server.errors import Invalid, NotFound
 from reference_server.store import Store
+from reference_server.users import Directory
 from tests.mutants.delivering import delivered_by_rest
 from tests.mutants.patching import Patch
 from tests.mutants.registry import mutant
@@ -156,6 +159,32 @@ def the_alias_casts_numbers(patch: Patch) -> None:
         return None
 
     accepted(patch, mend, operation=ALIAS)
+
+
+@mutant("CHAT-03", protocol="rest", subtle=True)
+def to_is_a_glob(patch: Patch) -> None:
+    """`to` is looked for as a glob: `?` stands for any letter."""
+
+    def by_public_id(directory, public_id):
+        matching = (user for user in directory if fnmatchcase(user.public_id, public_id))
+        return next(matching, None) if "?" in public_id else original(directory, public_id)
+
+    original = patch(Directory, by_public_id)
+
+
+@mutant("CHAT-03", protocol="rest", subtle=True)
+def to_is_a_pattern_of_sql(patch: Patch) -> None:
+    """`to` is compared with LIKE, where `_` stands for any letter and % for any letters; a % alone
+    is refused.
+    """
+
+    def by_public_id(directory, public_id):
+        pattern = public_id.translate({ord("_"): "?", ord("%"): "*"})
+        if len(public_id) < 2 or pattern == public_id:
+            return original(directory, public_id)
+        return next((user for user in directory if fnmatchcase(user.public_id, pattern)), None)
+
+    original = patch(Directory, by_public_id)
 
 
 @mutant("CHAT-04", protocol="rest", subtle=True)

@@ -2,8 +2,10 @@
 
 import json
 import os
+from fnmatch import fnmatchcase
 
 from reference_server import events
+from reference_server.chat import Chat
 from reference_server.errors import Invalid, NotFound
 from reference_server.events import EventRouter
 from tests.mutants.patching import Patch
@@ -22,6 +24,23 @@ def mended(patch, mend):
             return arguments
         payload = mend(arguments[0] if arguments else None)
         return arguments if payload is None else (payload,)
+
+    patch.payloads(change)
+
+
+def by_glob(patch, *names):
+    """Look for the recipient of these events as a glob over the ids of all users."""
+    chats = patch.the(Chat)
+
+    def change(event, arguments):
+        payload = arguments[0] if arguments else None
+        pattern = payload.get("recipientId") if isinstance(payload, dict) else None
+        if event not in names or not isinstance(pattern, str):
+            return arguments
+        for user in chats[0].users if "?" in pattern else ():
+            if fnmatchcase(user.id, pattern):
+                return ({**payload, "recipientId": user.id},)
+        return arguments
 
     patch.payloads(change)
 
@@ -53,6 +72,12 @@ def after_a_bad_payload(patch, happens):
         return watched
 
     original = patch(EventRouter, _receiver)
+
+
+@mutant("MSG-06", protocol="events", subtle=True)
+def events_take_a_wildcard(patch: Patch) -> None:
+    """recipientId is looked for as a glob: `?` stands for any digit."""
+    by_glob(patch, SEND)
 
 
 @mutant("MSG-05", protocol="events")

@@ -9,6 +9,8 @@ from typing import Any
 
 ATTACHMENT_TYPES = ("image", "video", "file")
 FLAGS = ("isPinned", "isBlocked", "isFavorite")
+WILDCARDS = "?.%_*"
+"""What stands for any letter in some search or other: globs, regular expressions, SQL's LIKE."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +38,8 @@ def malformed_ids(real: str) -> Iterator[tuple[str, str]]:
     yield "25 hex digits", f"{real}0"
     yield "24 letters that are no hex digits", "ghijklmnopqrstuvwxyzghij"
     yield "an ObjectId with one letter that is no hex digit", f"{real[:-1]}g"
+    for wildcard in WILDCARDS:
+        yield f"an ObjectId whose last digit is {wildcard}", f"{real[:-1]}{wildcard}"
     yield "a number", "1"
     yield "a query object", '{"$ne":null}'
 
