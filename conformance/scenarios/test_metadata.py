@@ -286,6 +286,17 @@ def test_settings_belong_to_one_user_and_one_conversation(stage: Stage) -> None:
                         _settings(before),
                         after,
                     )
+            elsewhere.store(isBlocked=True)
+            mine.store(isBlocked=True)
+            mine.store()
+            entry = elsewhere.read(isPinned=False)
+            stage.check(
+                "META-05",
+                same(entry.get("isBlocked"), True),
+                "Unblocking one user unblocks another",
+                "isBlocked true for the other one",
+                entry,
+            )
         elif mine.shows_blocking(third):
             mine.store(isBlocked=True)
             theirs.store(**quiet)

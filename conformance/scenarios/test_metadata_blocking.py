@@ -15,7 +15,7 @@ from conformance.wire.sockets import Connection, Received
 def test_a_blocked_user_is_not_heard(stage: Stage) -> None:
     """By no way of sending, and not when typing; a third user is, and the blocked one later."""
     owner, other, third = acquainted(stage, 3)
-    settings = Settings(stage, owner, other)
+    settings, for_third = Settings(stage, owner, other), Settings(stage, owner, third)
     settings.reset()
     here, there, elsewhere = stage.connect(owner, other, third)
     # Nothing is said about a block where nothing arrives without one.
@@ -53,16 +53,31 @@ def test_a_blocked_user_is_not_heard(stage: Stage) -> None:
                 f"no {what} from the blocked user",
                 events[0] if events else "",
             )
+        # What is unblocked now is one user of two.
+        for_third.store(isBlocked=True)
+        settings.reset()
+        if not stage.world.are_free(owner, other):
+            raise Blocked(STUCK)
+        since, silenced = here.mark(), [stage.text("still blocked")]
+        third.send(owner, text=silenced[0])
+        stage.check(
+            "META-10",
+            _hears(stage, here, owner, other),
+            "After unblocking a user no receiveMessage comes from that user",
+            "receiveMessage",
+        )
+        stage.settle(here)
+        heard = [one for one in here.received("receiveMessage", since) if _text(one) in silenced]
+        stage.check(
+            "META-10",
+            not heard,
+            "After unblocking one user receiveMessage comes from another who is still blocked",
+            "no receiveMessage from the blocked user",
+            heard[0] if heard else "",
+        )
     finally:
         settings.reset()
-    if not stage.world.are_free(owner, other):
-        raise Blocked(STUCK)
-    stage.check(
-        "META-10",
-        _hears(stage, here, owner, other),
-        "After unblocking a user no receiveMessage comes from that user",
-        "receiveMessage",
-    )
+        for_third.reset()
     if typing_works:
         stage.check(
             "META-10",

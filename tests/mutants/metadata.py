@@ -233,6 +233,24 @@ def settings_belong_to_the_owner_alone(patch: Patch) -> None:
     original = patch(store, settings_id)
 
 
+@mutant("META-05", protocol="rest", subtle=True)
+def unblocking_one_unblocks_all(patch: Patch) -> None:
+    """The update that takes a block back names the owner only: all of the owner's blocks go."""
+    blocked = {}
+
+    async def change_settings(store, owner, other, changes):
+        theirs = blocked.setdefault(owner, set())
+        if changes.get("isBlocked"):
+            theirs.add(other)
+        elif changes.get("isBlocked") is False:
+            for each in theirs - {other}:
+                await original(store, owner, each, {"isBlocked": False})
+            theirs.clear()
+        return await original(store, owner, other, changes)
+
+    original = patch(Store, change_settings)
+
+
 @mutant("META-02", protocol="rest", subtle=True)
 def ringtones_are_latin(patch: Patch) -> None:
     """The column of ringtones is in Latin-1; all other letters become question marks."""

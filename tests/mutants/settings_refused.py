@@ -212,6 +212,24 @@ def unblocking_changes_nothing(patch: Patch) -> None:
     original = patch(Chat, require_not_blocked)
 
 
+@mutant("META-10", protocol="both", subtle=True)
+def unblocking_one_lets_all_through(patch: Patch) -> None:
+    """Who unblocks anybody is written to by all until the next block; what is stored is right."""
+    open_to_all = set()
+
+    async def change_settings(store, owner, other, changes):
+        if "isBlocked" in changes:
+            (open_to_all.discard if changes["isBlocked"] else open_to_all.add)(owner)
+        return await change(store, owner, other, changes)
+
+    async def require_not_blocked(chat, sender, recipient):
+        if recipient.id not in open_to_all:
+            await require(chat, sender, recipient)
+
+    change = patch(Store, change_settings)
+    require = patch(Chat, require_not_blocked)
+
+
 @mutant("META-10", protocol="events", subtle=True)
 def events_pass_a_block(patch: Patch) -> None:
     """The block holds for REST; sendMessage passes it."""
