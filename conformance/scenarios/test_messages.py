@@ -15,7 +15,7 @@ from conformance.wire.sockets import Connection
 
 IN_ORDER = 20
 """Messages one user sends in a row."""
-BURST = 30
+BURST = 40
 """Messages each of two users sends at once."""
 MOST_AT_ONCE = 12
 """How many times as long as for one message is waited for many, as long as they keep coming."""

@@ -121,6 +121,27 @@ def bursts_are_cut(patch: Patch) -> None:
 
 
 @mutant("MSG-11", protocol="events", subtle=True)
+def events_over_a_limit_are_dropped(patch: Patch) -> None:
+    """A limiter takes thirty events of a socket within a second, and drops the others."""
+    times = {}
+
+    def _receiver(router, event, handler):
+        receive = original(router, event, handler)
+
+        async def limited(sid, *arguments):
+            now = asyncio.get_running_loop().time()
+            recent = [t for t in times.get(sid, ()) if now - t < 1]
+            if len(recent) >= 30:
+                return None
+            times[sid] = [*recent, now]
+            return await receive(sid, *arguments)
+
+        return limited
+
+    original = patch(EventRouter, _receiver)
+
+
+@mutant("MSG-11", protocol="events", subtle=True)
 def a_burst_doubles_a_message(patch: Patch) -> None:
     """A retry after a lock that was held stores the message again."""
     busy = set()
