@@ -84,6 +84,69 @@ def test_typing_is_told_to_the_recipient_alone(stage: Stage) -> None:
         f"typingStatus for {recipient.name} alone",
         f"{found[0][0].actor} gets {shown(found[0][1])}" if found else "",
     )
+    _judge_ceasing_for_one(stage, typing, typist, (receiving, recipient), (watching[0], others[0]))
+
+
+def _judge_ceasing_for_one(
+    stage: Stage,
+    typing: Connection,
+    typist: Actor,
+    one: tuple[Connection, Actor],
+    other: tuple[Connection, Actor],
+) -> None:
+    """Judges that who types to two users and ceases for the first goes on for the other."""
+    (here, recipient), (there, _) = one, other
+
+    def heard(socket: Connection, state: bool, since: int) -> bool:
+        within = stage.pace.delivery
+        came = socket.wait_for("typingStatus", tells(typist, state), within=within, since=since)
+        return came is not None
+
+    def types_to_both() -> list[int] | None:
+        """What each of them had heard when told of it; None where one is not, which is judged
+        elsewhere.
+        """
+        for _, actor in (one, other):  # A backend may tell of changes only.
+            stage.emit(typing, "stopTyping", {"recipientId": actor.id})
+        marks = []
+        for socket, actor in (one, other):
+            since = socket.mark()
+            stage.emit(typing, "typing", {"recipientId": actor.id})
+            if not heard(socket, True, since):
+                return None
+            marks.append(socket.mark())
+        return marks
+
+    def strays(ceases: bool) -> list[Received]:
+        """What the other is told of an end, where the first is told of it as well."""
+        marks = types_to_both()
+        if marks is None:
+            return []
+        if ceases:
+            stage.emit(typing, "stopTyping", {"recipientId": recipient.id})
+            ended = stage.check(
+                "TYPE-01",
+                heard(here, False, marks[0]),
+                "stopTyping does not reach the recipient as typingStatus while its sender types to "
+                "another",
+                {"senderId": typist.id, "isTyping": False},
+                [it.args for it in notices(there, marks[1], typist)],
+            )
+            if not ended:
+                return []
+        stage.settle(there)
+        return [it for it in notices(there, marks[1], typist) if not says_typing(it)]
+
+    ended = strays(ceases=True)
+    if ended:  # It may have ended by itself.
+        ended = [] if strays(ceases=False) else strays(ceases=True)
+    stage.check(
+        "TYPE-02",
+        not ended,
+        "stopTyping for one user is told to another to whom its sender types",
+        f"typingStatus with isTyping false for {recipient.name} alone",
+        ended[0] if ended else "",
+    )
 
 
 @requirement("TYPE-01")

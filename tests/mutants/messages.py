@@ -1,6 +1,7 @@
 """Mutants of messages as events: delivery, storing, order, acknowledgement."""
 
 import asyncio
+from contextvars import ContextVar
 from dataclasses import replace
 
 from bson import ObjectId
@@ -74,6 +75,23 @@ def what_is_not_acknowledged_comes_again(patch: Patch) -> None:
 
     outbox = set()
     patch.deliveries(deliver)
+
+
+@mutant("MSG-01", protocol="events", subtle=True)
+def messages_to_an_id_in_capitals_reach_nobody(patch: Patch) -> None:
+    """`io.to(recipientId)` takes the id as it is spelt: in capitals it is a room of nobody's."""
+    spelt = ContextVar("spelt", default="")
+
+    async def send(chat, user, payload, original):
+        spelt.set(payload["recipientId"])
+        return await original(user, payload)
+
+    def audience(message, user_ids):
+        named = spelt.get()
+        return set(user_ids) - {named.lower()} if named != named.lower() else user_ids
+
+    patch.receiver(SEND, send)
+    deliveries(patch, audience)
 
 
 @mutant("MSG-01", protocol="events", subtle=True)

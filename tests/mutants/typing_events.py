@@ -4,7 +4,7 @@ import os
 
 from reference_server.chat import Chat
 from reference_server.events import EventRouter
-from tests.mutants.message_payloads import after_a_bad_payload
+from tests.mutants.message_payloads import after_a_bad_payload, by_glob
 from tests.mutants.patching import Patch
 from tests.mutants.registry import mutant
 
@@ -131,6 +131,46 @@ def earlier_partners_see_typing(patch: Patch) -> None:
     told(patch, audience)
 
 
+@mutant("TYPE-01", protocol="events", subtle=True)
+def who_is_typed_to_last_is_told_of_the_end(patch: Patch) -> None:
+    """One partner is kept per typist: stopTyping is told to whoever was typed to last."""
+    last = {}
+
+    async def typing(chat, typist, recipient, is_typing):
+        if is_typing:
+            last[typist.id] = recipient
+        await original(chat, typist, last.get(typist.id, recipient), is_typing)
+
+    original = patch(Chat, typing)
+
+
+@mutant("TYPE-01", protocol="events", subtle=True)
+def typing_takes_no_id_in_capitals(patch: Patch) -> None:
+    """`io.to(recipientId)` takes the id as it is spelt: in capitals it is a room of nobody's."""
+
+    async def handle(chat, user, payload, original):
+        if payload["recipientId"] == payload["recipientId"].lower():
+            await original(user, payload)
+        return {"success": True}
+
+    patch.receiver("onTyping", handle)
+    patch.receiver("onStopTyping", handle)
+
+
+@mutant("TYPE-02", protocol="events", subtle=True)
+def who_is_typed_to_last_is_told_of_every_end(patch: Patch) -> None:
+    """stopTyping ends all that a user types: whoever was typed to last is told as well."""
+    last = {}
+
+    def audience(chat, status, user_ids):
+        if status["isTyping"]:
+            last[status["senderId"]] = set(user_ids)
+            return user_ids
+        return {*user_ids, *last.pop(status["senderId"], ())}
+
+    told(patch, audience)
+
+
 @mutant("TYPE-02", protocol="events", subtle=True)
 def stop_typing_goes_to_everybody(patch: Patch) -> None:
     """typing is right; stopTyping is broadcast."""
@@ -182,6 +222,12 @@ def typing_takes_a_list_of_ids(patch: Patch) -> None:
         return arguments
 
     patch.payloads(change)
+
+
+@mutant("TYPE-03", protocol="events", subtle=True)
+def typing_takes_a_wildcard(patch: Patch) -> None:
+    """recipientId is looked for as a glob: `?` stands for any digit."""
+    by_glob(patch, *TYPING)
 
 
 @mutant("TYPE-03", protocol="events", subtle=True)
