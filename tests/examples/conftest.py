@@ -66,6 +66,8 @@ def verify(tmp_path_factory: pytest.TempPathFactory) -> Verify:
     is a context manager that puts something between the suite and the backend's host and port, and
     gives the port to connect to; `users` is how many users the target names, None for all.
     """
+    # Runs begin in threads, and who asks first empties the folder that pytest-xdist names.
+    tmp_path_factory.getbasetemp()
 
     def run(
         entry: Path, only: str | None = None, through: Any = direct, users: int | None = None
