@@ -140,6 +140,8 @@ def _judge_ceasing_for_one(
     ended = strays(ceases=True)
     if ended:  # It may have ended by itself.
         ended = [] if strays(ceases=False) else strays(ceases=True)
+    for _, actor in (one, other):  # Nobody types for ever.
+        stage.emit(typing, "stopTyping", {"recipientId": actor.id})
     stage.check(
         "TYPE-02",
         not ended,
