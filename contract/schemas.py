@@ -25,7 +25,9 @@ class Violation:
     message: str
     """What is wrong with it."""
     requirement: str | None
-    """The id that the nearest `x-violation` of the schema names."""
+    """The id that the nearest `x-violation` of the schema names, or that all forms name of which
+    the part has none.
+    """
     missing: str | None = None
     """The member of the part that is not there, where that is what is wrong."""
     members: tuple[str, ...] = ()
@@ -87,6 +89,10 @@ class Validator:
             node = node.get(part, {}) if isinstance(node, dict) else node[part]
             if isinstance(node, dict) and BLAME in node:
                 blame = node[BLAME]
+        if isinstance(node, list):  # it has none of these forms, which may all name the same
+            forms = {form.get(BLAME) for form in node if isinstance(form, dict)}
+            if len(forms) == 1:
+                blame = forms.pop() or blame
         return str(blame) if blame is not None else None
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from contract import Contract, Event, Operation, Request
+from contract.pointers import unescaped
 from reference_server.errors import Invalid
 from reference_server.payloads import Whole, decode, explain
 
@@ -110,7 +111,7 @@ class Verdicts:
         """What was wrong with the payload of a refused event, None where nothing was."""
         if event.payload.validator.accepts(payload):
             return self._of_text(message)
-        return self._of_value("body", event.payload, payload, "payload")
+        return self._of_value(event.payload, payload, "payload", event.blame.refuses)
 
     def of_unknown_event(self, name: str) -> Wrong:
         """What is wrong with an event that the contract does not have from a client."""
@@ -120,8 +121,8 @@ class Verdicts:
             problem = f"{name} is an event of the server; clients do not emit it."
         else:
             problem = f"The contract has no event {name} from a client."
-        close = difflib.get_close_matches(name, received, n=1, cutoff=0.5)
-        mend = f"Did you mean to emit {close[0]}?" if close else _all(received)
+        close = _close(name, received)
+        mend = f"Did you mean to emit {close}?" if close else _all(received)
         return Wrong("event", problem, mend)
 
     def of_handshake(self, message: str) -> Wrong:
@@ -183,7 +184,9 @@ class Verdicts:
             except Invalid as error:
                 return Wrong("body", error.message, _example(operation.request, "body"))
             if not operation.request.validator.accepts(value):
-                return self._of_value("body", operation.request, value, "body")
+                named = operation.request.validator.violations(value)[0].requirement
+                blamed = named or operation.blame.refuses
+                return self._of_value(operation.request, value, "body", blamed)
         for parameter in operation.parameters:
             if refused.message.startswith(f"{parameter.name} "):
                 example = str(parameter.validator.schema.get("example", f"{{{parameter.name}}}"))
@@ -192,15 +195,17 @@ class Verdicts:
                 return Wrong("parameter", refused.message, mend)
         return self._of_text(refused.message)
 
-    def _of_value(self, aspect: Aspect, request: Request, value: Any, what: Whole) -> Wrong:
+    def _of_value(self, request: Request, value: Any, what: Whole, blamed: str | None) -> Wrong:
         violation = request.validator.violations(value)[0]
-        requirement = self._contract.requirements.get(violation.requirement or "")
-        place = violation.path.removeprefix("/").replace("/", ".") or what
+        requirement = self._contract.requirements.get(blamed or "")
+        problem = explain(request.schema, violation, what)
+        if violation.missing is None:
+            place = violation.path.removeprefix("/").replace("/", ".") or what
+            problem += f" ({short(place)}: {short(violation.message)})"
         return Wrong(
-            aspect,
-            f"{explain(request.schema, violation, what)}"
-            f" ({short(place)}: {short(violation.message)})",
-            _example(request, what),
+            "body",
+            problem,
+            _example(request, what, violation.path),
             requirement.id if requirement else None,
             requirement.notes if requirement else None,
         )
@@ -212,11 +217,30 @@ class Verdicts:
         return Wrong("body", message, "Send no half of a surrogate pair.")
 
 
-def _example(request: Request, what: str) -> str:
-    text = next((json.dumps(each, ensure_ascii=False) for each in request.examples.values()), "")
+def _example(request: Request, what: str, path: str = "") -> str:
+    """What fits instead: the first example that has something at the path that is wrong."""
+    examples = list(request.examples.values())
+    likely = [each for each in examples if _has(each, path)] or examples
+    text = json.dumps(likely[0], ensure_ascii=False) if likely else ""
     if not text or len(text) > LONGEST_EXAMPLE:
         return f"Send a {what} that fits its schema in the document."
     return f"A {what} that fits: {text}"
+
+
+def _has(value: Any, path: str) -> bool:
+    """Whether a value has something at a JSON pointer through its objects."""
+    for part in path.split("/")[1:]:
+        if not isinstance(value, Mapping) or unescaped(part) not in value:
+            return False
+        value = value[unescaped(part)]
+    return True
+
+
+def _close(name: str, names: list[str]) -> str | None:
+    """The name that was meant: one with something added to it, else one that is spelt alike."""
+    within = [each for each in names if each.lower() in name.lower()]
+    alike = difflib.get_close_matches(name, names, n=1, cutoff=0.5)
+    return max(within, key=len, default=alike[0] if alike else None)
 
 
 def _filled(template: str, path: str) -> str:

@@ -144,6 +144,14 @@ def test_the_nearest_annotation_is_blamed_and_the_deepest_flaw_comes_first(
     assert found[0] == expected[0]
 
 
+def test_forms_that_all_name_the_same_are_blamed_where_a_value_has_none() -> None:
+    text, file = ({"x-violation": "EITHER", "required": [name]} for name in ("text", "file"))
+    other = {**file, "x-violation": "OTHER"}
+
+    assert blamed({"x-violation": "BODY", "anyOf": [text, file]}, {}) == [("", "EITHER")]
+    assert blamed({"x-violation": "BODY", "anyOf": [text, other]}, {}) == [("", "BODY")]
+
+
 def test_nobody_is_blamed_where_the_schema_names_nobody() -> None:
     assert blamed({"type": "string"}, 5) == [("", None)]
 

@@ -87,7 +87,7 @@ def test_traffic_of_a_frontend_appears_with_what_it_broke_and_how_to_mend_it(
         )
         assert "200" in visited.entry("listMessages").inner_text()
         broken = visited.entry("sendMessage")
-        for part in ("Your client broke the contract (SEND-11, notes §2.1, §5)", "Mend:"):
+        for part in ("Your client broke the contract (SEND-07, notes §2.1, §5)", "Mend:"):
             broken.get_by_text(part).wait_for()
         visited.entry("Did you mean to emit typing?").wait_for()
         broken.locator("summary").click()

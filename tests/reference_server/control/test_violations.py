@@ -37,7 +37,11 @@ def the_only(found: list[Any]) -> Any:
         ({"text": "x"}, "recipientId is missing.", "SEND-08"),
         ({"recipientId": "Ben", "text": "x"}, "recipientId is not valid", "SEND-08"),
         ({"recipientId": UNKNOWN, "text": 5}, "text is not valid", "SEND-11"),
-        ({"recipientId": UNKNOWN}, "a text, an attachment or both", "SEND-11"),
+        ([{"recipientId": UNKNOWN}], "must be a JSON object: a text, an attachment", "SEND-11"),
+        *[
+            ({"recipientId": UNKNOWN, **nothing}, "a text, an attachment or both", "SEND-07")
+            for nothing in ({}, {"text": ""}, {"text": None}, {"attachment": None})
+        ],
         (
             {"recipientId": UNKNOWN, "attachment": {"type": "song", "url": "x"}},
             "attachment.type is not valid: one of image, video, file",
@@ -130,24 +134,43 @@ def test_a_token_whose_time_is_over_is_named_and_not_shown(
 
 
 @pytest.mark.parametrize(
-    ("payload", "problem", "requirement"),
+    ("payload", "problem"),
     [
-        ([{"text": "x"}], "recipientId is missing.", "SEND-08"),
-        ([], "The payload must be a JSON object: a text, an attachment or both", "SEND-11"),
-        (["Hello!"], "The payload must be a JSON object", "SEND-11"),
-        ([None], "The payload must be a JSON object", "SEND-11"),
+        ([{"text": "x"}], "recipientId is missing."),
+        ([{"recipientId": UNKNOWN}], "The payload is not valid: a text, an attachment or both"),
+        ([], "The payload must be a JSON object: a text, an attachment or both"),
+        (["Hello!"], "The payload must be a JSON object"),
+        ([None], "The payload must be a JSON object"),
     ],
 )
 def test_an_event_with_a_wrong_payload_is_named(
-    violations: Any, connect: Any, asha: User, payload: Any, problem: str, requirement: str
+    violations: Any, connect: Any, asha: User, payload: Any, problem: str
 ) -> None:
     assert connect(asha).emit("sendMessage", *payload)["success"] is False
     found = the_only(violations())
     assert (found["kind"], found["name"], found["aspect"]) == ("event", "sendMessage", "body")
     assert found["user"]["name"] == "Asha"
     assert problem in found["problem"]
-    assert found["requirement"] == requirement
+    assert found["requirement"] == "MSG-06", "and no requirement of REST"
     assert found["mend"].startswith("A payload that fits: ")
+
+
+def test_what_is_missing_is_said_once(violations: Any, connect: Any, asha: User) -> None:
+    connect(asha).emit("typing", {})
+    found = the_only(violations())
+    assert (found["problem"], found["requirement"]) == ("recipientId is missing.", "TYPE-03")
+
+
+@pytest.mark.parametrize("attachment", [{"type": "song", "url": "x"}, {"type": "image"}, 5])
+def test_what_fits_instead_has_the_part_that_was_wrong(
+    violations: Any, rest: Any, connect: Any, asha: User, attachment: Any
+) -> None:
+    wrong = {"recipientId": UNKNOWN, "text": "x", "attachment": attachment}
+    rest("POST", SEND, asha, json=wrong)
+    connect(asha).emit("sendMessage", wrong)
+    for found in violations():
+        right = json.loads(found["mend"].partition(": ")[2])
+        assert set(right["attachment"]) == {"type", "url"}
 
 
 @pytest.mark.parametrize(
@@ -155,6 +178,9 @@ def test_an_event_with_a_wrong_payload_is_named(
     [
         ("sendMesage", "The contract has no event sendMesage", "mean to emit sendMessage?"),
         ("receiveMessage", "receiveMessage is an event of the server", "sendMessage"),
+        ("isTyping", "The contract has no event isTyping", "mean to emit typing?"),
+        ("startTyping", "The contract has no event startTyping", "mean to emit typing?"),
+        ("stoptyping", "The contract has no event stoptyping", "mean to emit stopTyping?"),
         ("zzz", "The contract has no event zzz", "There is: sendMessage; typing; stopTyping."),
     ],
 )
