@@ -62,16 +62,16 @@ def explain(schema: Mapping[str, Any], violation: Violation, whole: Whole = "bod
     prefix = violation.path.removeprefix("/").replace("/", ".")
     if violation.missing is not None:
         return f"{prefix + '.' if prefix else ''}{violation.missing} is missing."
-    expected = _expected(schema, violation.path)
+    reason = expected(schema, violation.path)
     if prefix:
-        return f"{prefix} is not valid: {expected}"
+        return f"{prefix} is not valid: {reason}"
     if violation.message.endswith(' is not of type "object"'):
-        return f"The {whole} must be a JSON object: {expected}"
-    return f"The {whole} is not valid: {expected}"
+        return f"The {whole} must be a JSON object: {reason}"
+    return f"The {whole} is not valid: {reason}"
 
 
-def _expected(schema: Mapping[str, Any], path: str) -> str:
-    """What the document says of the part of a value at `path`."""
+def expected(schema: Mapping[str, Any], path: str = "") -> str:
+    """What the document says of the part of a value at `path`, a JSON pointer."""
     for name in path.split("/")[1:]:
         schema = schema.get("properties", {}).get(name, {})
     if "enum" in schema:
@@ -80,8 +80,21 @@ def _expected(schema: Mapping[str, Any], path: str) -> str:
         description = str(schema["description"])
         return description[0].lower() + description[1:]
     kind = _KINDS.get(schema.get("type", ""), "another value")
-    least = schema.get("minLength", 0)
-    return f"{kind}{f' of {least} or more characters' if least else ''} is expected."
+    return f"{kind}{_bounds(schema)} is expected."
+
+
+def _bounds(schema: Mapping[str, Any]) -> str:
+    if least := schema.get("minLength", 0):
+        return f" of {least} or more characters"
+    match schema.get("minimum"), schema.get("maximum"):
+        case None, None:
+            return ""
+        case low, None:
+            return f" of {low} or more"
+        case None, high:
+            return f" of {high} or less"
+        case low, high:
+            return f" from {low} to {high}"
 
 
 def _no_constant(name: str) -> NoReturn:

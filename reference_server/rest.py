@@ -45,7 +45,7 @@ from reference_server.errors import (
 from reference_server.limits import RateLimit
 from reference_server.mocks import Mock
 from reference_server.origins import LOCAL, CrossOrigin, Origins
-from reference_server.payloads import BODY, decode, encode, require
+from reference_server.payloads import BODY, decode, encode, expected, require
 from reference_server.routing import Routing
 from reference_server.samples import NoSample, completed
 from reference_server.schemes import require_bearer
@@ -306,7 +306,8 @@ def _parameters_of(operations: Mapping[str, Operation]) -> type[ParameterValidat
                 return f"{name} is missing." if param.get("required") else None
             if self._validators[kind, name].accepts(value):
                 return None
-            about = param.get("schema", {}).get("description") or param.get("description", "")
+            schema = param.get("schema", {})
+            about = schema.get("description") or param.get("description") or expected(schema)
             return f"{name} is not valid: {about}"
 
     return Parameters

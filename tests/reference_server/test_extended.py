@@ -129,9 +129,9 @@ def test_an_answer_without_a_body_has_none(rest: Any, people: list[User]) -> Non
     [
         ("POST", "/api/profile", {}, "name is missing."),
         ("POST", "/api/profile", {"name": 5}, "name is not valid: a text is expected."),
-        ("GET", "/api/groups?limit=0", None, "limit is not valid"),
-        ("GET", "/api/groups?limit=x", None, "limit is not valid"),
-        ("GET", "/api/groups/5?limit=3", None, "limit is not valid"),
+        ("GET", "/api/groups?limit=0", None, "limit is not valid: a whole number of 1 or more is"),
+        ("GET", "/api/groups?limit=x", None, "limit is not valid: a whole number of 1 or more is"),
+        ("GET", "/api/groups/5?limit=3", None, "limit is not valid: one of all, few is expected."),
         ("GET", "/api/groups/5", None, "limit is missing."),
         ("GET", "/api/groups/five?limit=all", None, "number is not valid"),
     ],
@@ -210,10 +210,12 @@ def test_a_field_that_was_added_to_messages_is_made_up(tmp_path: Path) -> None:
         listening.until("40")
         body = {"recipientId": ben.id, "text": "hello"}
         url = f"{server.url}/api/messages/send"
-        sent = requests.post(url, json=body, headers=headers, timeout=5).json()["data"]
+        envelope = requests.post(url, json=body, headers=headers, timeout=5).json()
+        sent = envelope["data"]
         heard = listening.received("receiveMessage")
         own = {"recipientId": ben.id, "text": "hello"}
-        acknowledged = listening.emit("sendMessage", own)["data"]
+        acknowledgement = listening.emit("sendMessage", own)
+        acknowledged = acknowledgement["data"]
         listening.close()
         url = f"{server.url}/api/messages/{ben.id}"
         (read,) = requests.get(url, headers=headers, timeout=5).json()["data"]
@@ -221,6 +223,8 @@ def test_a_field_that_was_added_to_messages_is_made_up(tmp_path: Path) -> None:
         assert shown["reactions"] == ["reactions"]
         assert shown["text"] == "hello"
         assert shown["recipient"]["name"] == "Ben"
+    for told in (envelope, acknowledgement):
+        assert set(told) == {"success", "data"}, "and nothing that nobody asks for"
 
 
 def test_what_cannot_be_made_up_is_an_error_with_its_place_in_the_log(

@@ -4,7 +4,7 @@ import pytest
 
 from contract import load
 from reference_server.errors import Invalid
-from reference_server.payloads import decode, encode, require
+from reference_server.payloads import decode, encode, expected, require
 
 REQUEST = load().operations["sendMessage"].request
 CONTENT = "a text, an attachment or both, and whom it is for. Unknown fields are ignored."
@@ -50,6 +50,19 @@ def test_a_violation_is_explained_in_words_of_the_document(value: Any, message: 
     with pytest.raises(Invalid) as refused:
         require(REQUEST, value)
     assert refused.value.message == message
+
+
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({}, "a whole number is expected."),
+        ({"minimum": 0}, "a whole number of 0 or more is expected."),
+        ({"maximum": 0}, "a whole number of 0 or less is expected."),
+        ({"minimum": 1, "maximum": 100}, "a whole number from 1 to 100 is expected."),
+    ],
+)
+def test_the_bounds_of_a_number_are_named(bounds: Any, words: str) -> None:
+    assert expected({"type": "integer", **bounds}) == words
 
 
 def nested(levels: int) -> Any:
