@@ -46,22 +46,52 @@ def sample(validator: Validator) -> Json:
 def completed(validator: Validator, value: Json) -> Json:
     """The value, with made-up fields for those that it lacks where it does not fit without them.
 
-    So a message carries the field that a team has added to its schema. Raises NoSample where it
-    does not fit with them either.
+    So a message carries the field that a team has added to its schema, and no other. Raises
+    NoSample where it does not fit with them either.
     """
     if validator.accepts(value):
         return value
-    whole = _filled(sample(validator), value)
+    made = sample(validator)
+    whole = _filled(made, value)
     if not validator.accepts(whole):
         raise NoSample
+    spared: frozenset[_Place] = frozenset()
+    for place in dict.fromkeys(_lacking(made, value)):
+        less = _filled(made, value, spared | {place})
+        if validator.accepts(less):
+            spared, whole = spared | {place}, less
     return whole
 
 
-def _filled(made: Json, value: Json) -> Json:
+_Place = tuple[str, ...]
+_ITEM = ""
+"""What stands in a place for every item of a list."""
+
+
+def _lacking(made: Json, value: Json, place: _Place = ()) -> Iterator[_Place]:
+    """Where the value has no field and the one that was made has one."""
     if isinstance(made, dict) and isinstance(value, dict):
-        return made | {name: _filled(made.get(name), each) for name, each in value.items()}
+        for name, each in made.items():
+            if name in value:
+                yield from _lacking(each, value[name], (*place, name))
+            else:
+                yield (*place, name)
+    elif isinstance(made, list) and made and isinstance(value, list):
+        for item in value:
+            yield from _lacking(made[0], item, (*place, _ITEM))
+
+
+def _filled(
+    made: Json, value: Json, spared: frozenset[_Place] = frozenset(), place: _Place = ()
+) -> Json:
+    """The value with the fields that it lacks, but for those at the places that are spared."""
+    if isinstance(made, dict) and isinstance(value, dict):
+        return {name: each for name, each in made.items() if (*place, name) not in spared} | {
+            name: _filled(made.get(name), each, spared, (*place, name))
+            for name, each in value.items()
+        }
     if isinstance(made, list) and made and isinstance(value, list):
-        return [_filled(made[0], each) for each in value]
+        return [_filled(made[0], each, spared, (*place, _ITEM)) for each in value]
     return value
 
 

@@ -103,6 +103,12 @@ def test_only_what_a_value_lacks_is_made_up() -> None:
         {"name": "Puri", "mayor": "mayor"},
         {"name": "name", "mayor": "Asha", "age": 5},
     ]
+    river = {"type": "object", "properties": {"river": {"type": "string"}}}
+    answer = {"anyOf": [{**river, "required": ["cities"]}, {"required": ["message"]}]}
+    answer["anyOf"][0]["properties"]["cities"] = cities.schema
+    assert completed(Validator(answer), {"cities": [{"name": "Puri"}]}) == {
+        "cities": [{"name": "Puri", "mayor": "mayor"}]
+    }, "and no river, which nobody asks for"
     whole = [{"name": "Puri", "mayor": "Ben"}]
     assert completed(cities, whole) is whole
     with pytest.raises(NoSample):
