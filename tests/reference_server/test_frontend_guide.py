@@ -51,6 +51,14 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> str:
     return done.stdout
 
 
+def test_the_commands_have_no_comments_which_an_interactive_zsh_takes_for_arguments() -> None:
+    commands = re.findall(r"```(?:sh|console)\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    assert len(commands) > 10
+    assert not [
+        line for each in commands for line in each.splitlines() if re.search(r"(^|\s)#", line)
+    ]
+
+
 def test_nothing_is_refused_but_what_is_to_be(told: str) -> None:
     refusals = re.findall(r'"success":false,"message":"([^"]*)"', told)
     assert refusals == [
@@ -122,6 +130,7 @@ def test_the_page_shows_what_a_frontend_has_to(shown: Shown) -> None:
     page.get_by_role("alert").get_by_text("500: The message could not be stored.").wait_for()
     page.get_by_role("button", name="Send").click()
     page.get_by_text("You: Are you there?").wait_for()
+    page.wait_for_function("document.getElementById('text').value === ''")
     control("scenarios/ben-sends-a-picture/run")
     page.locator("img").wait_for()
     assert page.locator("img").evaluate("async (it) => (await it.decode(), it.naturalWidth)") > 0
@@ -139,3 +148,19 @@ def test_the_page_shows_what_a_frontend_has_to(shown: Shown) -> None:
     lines = ["You: Are you there?", "Ben: This is where we meet.", "Ben: In the tunnel."]
     assert page.get_by_role("listitem").all_inner_texts() == lines
     assert shown.violations() == []
+
+
+@pytest.mark.needs("chromium")
+@pytest.mark.needs("socket.io-client")
+def test_a_page_without_a_token_says_so(browser: Any) -> None:
+    (html,) = re.findall(r"```html\n(.*?)```", GUIDE.read_text("utf-8"), re.DOTALL)
+    with running() as server:
+        html = html.replace("http://127.0.0.1:5000", server.url)
+        with served(page=html.encode()) as port:
+            page = browser.new_page()
+            page.set_default_timeout(10_000)
+            page.goto(f"http://localhost:{port}/")
+            page.get_by_role("alert").get_by_text(
+                "Asha's token is not in this page yet."
+            ).wait_for()
+            page.close()
