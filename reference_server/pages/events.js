@@ -1,5 +1,5 @@
 // Connects as users, emits events, and shows what each of them hears.
-import { description, introduce, person } from "./people.js";
+import { description, introduce, person, toAnother } from "./people.js";
 import { Connection } from "./socket.js";
 
 const MOST_SHOWN = 200;
@@ -14,6 +14,7 @@ page("pasted").hidden = !pasting;
 for (const { event } of description.events) page("event").add(new Option(event));
 page("event").addEventListener("change", showExamples);
 page("example").addEventListener("change", showPayload);
+page("as").addEventListener("change", direct);
 showExamples();
 
 page("connect").addEventListener("submit", (submitted) => {
@@ -79,12 +80,19 @@ function showExamples() {
 function showPayload() {
   const example = page("example").examples[page("example").value || 0];
   page("payload").value = JSON.stringify(example?.payload ?? {}, null, 2);
+  direct();
+}
+
+function direct() {
+  const emitting = description.users.find(({ name }) => name === page("as").value);
+  page("payload").value = toAnother(page("payload").value, emitting);
 }
 
 function showConnected() {
   const chosen = page("as").value;
   page("as").replaceChildren(...[...connections.keys()].map((name) => new Option(name)));
   if (connections.has(chosen)) page("as").value = chosen;
+  direct();
   page("writing").disabled = connections.size === 0;
   page("connected").replaceChildren(
     ...[...connections].map(([name, connection]) => {

@@ -22,6 +22,13 @@ export function introduce(select, table) {
   }
 }
 
+/** A text that names another user wherever it names this one, who would write to themselves. */
+export function toAnother(text, user) {
+  const other = description.users.find((each) => each !== user);
+  if (!user || !other) return text;
+  return text.replaceAll(user._id, other._id).replaceAll(user.userId, other.userId);
+}
+
 /** The user with this ObjectId. */
 export function person(id) {
   return description.users.find((user) => user._id === id);

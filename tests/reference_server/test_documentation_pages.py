@@ -111,6 +111,43 @@ def test_the_operations_are_tried_as_the_user_who_is_chosen(
     assert rest("GET", f"/api/messages/{ben.id}", asha).json()["data"] == []
 
 
+@pytest.mark.parametrize(("caller", "other"), [("Asha", "Ben"), ("Ben", "Asha")])
+def test_what_is_tried_is_for_another_user(
+    visit: Any, rest: Any, server: RunningServer, caller: str, other: str
+) -> None:
+    people = {user.name: user for user in server.users}
+    ids = {name: user.id for name, user in people.items()}
+    page = visit("/docs/rest/").page
+    page.get_by_label("Call as").select_option("Chitra")
+    sending = page.locator("#operations-messages-sendMessage")
+    history = page.locator("#operations-messages-listMessages")
+    for operation in (sending, history):
+        operation.locator(".opblock-summary-control").click()
+        operation.get_by_role("button", name="Try it out").click()
+    page.get_by_label("Call as").select_option(caller)
+    page.get_by_text(f"is sent with {caller}'s token").wait_for()
+    assert history.get_by_placeholder("otherUserId").input_value() == ids[other]
+    sending.get_by_role("button", name="Execute").click()
+    sending.locator(".live-responses-table tbody .response-col_status").first.wait_for()
+    *_, message = rest("GET", f"/api/messages/{ids[other]}", people[caller]).json()["data"]
+    assert message["sender"]["name"] == caller
+
+
+def test_what_is_emitted_is_for_another_user(visit: Any, server: RunningServer) -> None:
+    ids = {user.name: user.id for user in server.users}
+    page = visit("/docs/events").page
+    for name in ("Asha", "Ben"):
+        page.get_by_label("User", exact=True).select_option(name)
+        page.get_by_role("button", name="Connect", exact=True).click()
+        page.get_by_role("button", name=f"Disconnect {name}").wait_for()
+    for name, other in (("Ben", "Asha"), ("Asha", "Ben")):
+        page.get_by_label("As", exact=True).select_option(name)
+        payload = page.get_by_label("Payload", exact=True)
+        assert ids[other] in payload.input_value()
+        page.get_by_label("Event", exact=True).select_option("typing")
+        assert ids[other] in payload.input_value()
+
+
 def test_every_operation_and_event_is_shown_with_what_has_to_be_kept(visit: Any) -> None:
     page = visit("/docs/rest/").page
     for operation in CONTRACT.operations.values():
