@@ -157,13 +157,15 @@ def judge_departure(stage: Stage, home: Connection, guests: list[Guest], since: 
         told = home.wait_for(
             "userStatus", says(guest.user, False), within=deadline.left, since=since
         )
-        stage.check(
+        left = stage.check(
             "PRES-02",
             told is not None,
             "Friends are not told that a user has left whose sockets left at the same moment",
             {"userId": guest.user.id, "isOnline": False},
             f"nothing within {GONE_WITHIN:.0f} s",
         )
+        if not left:
+            stage.world.remaining.add(guest.user.id)
     stage.settle(home)
     for guest in watched:
         statuses = [

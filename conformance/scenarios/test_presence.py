@@ -10,6 +10,7 @@ from conformance.scenarios.props.intruders import doors, knock
 from conformance.scenarios.props.watching import (
     GONE_WITHIN,
     MOST_FRIENDS,
+    REMAINING,
     Watch,
     friends_of,
     heard,
@@ -77,7 +78,8 @@ def somebody_heard_of(stage: Stage, silent: Actor) -> Actor:
     """A user of whose presence all friends hear. Judges that there is one, and that no user's
     presence is told to some friends only. Raises Blocked.
     """
-    others = [one for one in stage.world.actors if one != silent and friends_of(stage, one)]
+    gone = [one for one in stage.world.actors if one.id not in stage.world.remaining]
+    others = [one for one in gone if one != silent and friends_of(stage, one)]
     others.sort(key=lambda one: -len(friends_of(stage, one)))
     known: Actor | None = None
     for user in [silent, *others][:MOST_ASKED]:
@@ -135,6 +137,8 @@ def test_friends_are_told_who_comes_and_who_goes(stage: Stage) -> None:
         come_and_go(watch, "websocket", newer_first=True)
     # Now the other side of the friendship, over the other transport, in the other order.
     friend, theirs = watch.friends[0], watch.sockets[0]
+    if friend.id in stage.world.remaining:
+        raise Blocked(REMAINING)
     other_way = Watch.over(stage, friend, [watch.user])
     for socket in watch.sockets[1:]:
         stage.leave(socket)
@@ -218,6 +222,7 @@ def gone(watch: Watch, last: Connection, began: float, since: list[int]) -> None
             f"nothing within {lasts:.0f} s",
         )
         if event is None:
+            stage.world.remaining.add(user.id)
             continue
         seen = moment(member(event.args[0], "lastSeen"))
         stage.check(

@@ -324,7 +324,7 @@ def test_a_message_reaches_the_sockets_of_both(stage: Stage) -> None:
 
 
 @undisturbed
-@requirement("SEND-15")
+@requirement("SEND-15", "SEND-03")
 def test_messages_at_the_same_moment_are_all_kept(stage: Stage) -> None:
     one, other = stage.cast(2)
     stage.created(one.send(other, text=stage.text("before")))

@@ -72,6 +72,10 @@ class World:
         """Those among them of whom it was said (META-02). Nobody is blocked any more then."""
         self.lookout = Lookout()
         """Sees whether the backend is away in the middle of something."""
+        self.remaining: set[str] = set()
+        """Ids of users of whom a friend was not told that they left (PRES-02): they may count as
+        online for ever, and nothing is judged by their coming.
+        """
         self._lingering: dict[str, float] = {}
         self._lock = threading.Lock()
         self._listeners: list[Callable[[Step], None]] = []

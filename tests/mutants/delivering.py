@@ -51,6 +51,25 @@ def rest_delivers_to_the_sender_only(patch: Patch) -> None:
     delivered_by_rest(patch, lambda message, user_ids: {message["sender"]["_id"]})
 
 
+@mutant("SEND-03", protocol="rest", subtle=True)
+def two_at_once_share_the_next_id(patch: Patch) -> None:
+    """The next id is looked for and then taken: two messages of the same moment share it."""
+    last, ids = [0], {}
+
+    async def add_message(store, sender, recipient, text, attachment, status):
+        number = last[0] + 1
+        await asyncio.sleep(ROUND_TRIP)
+        message = await add(store, sender, recipient, text, attachment, status)
+        last[0], ids[message.id] = number, f"{number:024x}"
+        return message
+
+    def show(chat, message):
+        return {**original(chat, message), "_id": ids.get(message.id, message.id)}
+
+    add = patch(Store, add_message)
+    original = patch(Chat, show)
+
+
 @mutant("SEND-15", protocol="rest", subtle=True)
 def first_contacts_that_race_open_two_conversations(patch: Patch) -> None:
     """The conversation is looked for and then created: two first messages create two."""

@@ -169,17 +169,6 @@ def the_id_is_a_hash_of_the_content(patch: Patch) -> None:
     original = patch(Chat, show)
 
 
-@mutant("SEND-03", protocol="rest", subtle=True)
-def the_id_is_the_time(patch: Patch) -> None:
-    """The millisecond makes the id: two messages of the same moment share it."""
-
-    def show(chat, message):
-        moment = int(message.created_at.timestamp() * 1000)
-        return {**original(chat, message), "_id": f"{moment:024x}"}
-
-    original = patch(Chat, show)
-
-
 @mutant("SEND-04", protocol="rest")
 def each_direction_has_a_conversation(patch: Patch) -> None:
     """The conversation is looked up by sender and recipient, in this order."""

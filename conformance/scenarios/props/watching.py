@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from conformance.judging.messages import member, same_id
+from conformance.stage.accusing import Blocked
 from conformance.stage.actor import Actor
 from conformance.stage.casting import Untestable
 from conformance.stage.stage import Stage
@@ -17,6 +18,9 @@ MOST_FRIENDS = 2
 """Friends who watch a user."""
 LONGEST_TALK = 6
 """How many times as long as an event may take is waited until friends hear no more of a user."""
+
+REMAINING = "friends are not told that this user leaves (PRES-02)"
+"""Why nobody says whether a user comes."""
 
 
 def says(user: Actor, online: bool) -> Callable[[tuple[object, ...]], bool]:
@@ -108,13 +112,18 @@ class Watch:
 
 
 def watched(stage: Stage, most: int = MOST_FRIENDS) -> Watch:
-    """A user with friends who watch, all connected but the user. Raises Untestable."""
+    """A user with friends who watch, all connected but the user. Raises Untestable, and Blocked
+    where there is none but those who may count as online for ever.
+    """
     target = stage.world.target
     if target.friends is None:
         raise Untestable("needs to know who is whose friend; add [friends] pairs")
     users = [actor for actor in stage.world.actors if friends_of(stage, actor)]
     if not users:
         raise Untestable("needs two users who are friends; add them to [friends] pairs")
+    users = [user for user in users if user.id not in stage.world.remaining]
+    if not users:
+        raise Blocked(REMAINING)
     stage.random.shuffle(users)
     # Whose sockets all said goodbye comes and goes at once; a friend may have to, too.
     lingers = stage.world.lingers

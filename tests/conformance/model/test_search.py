@@ -4,6 +4,7 @@ broken one does is told as the shortest story.
 
 import itertools
 import json
+import math
 import re
 from contextlib import contextmanager
 from dataclasses import replace
@@ -253,7 +254,9 @@ def test_deadlines_of_shorter_scripts_are_short_but_none_is_the_last_word(stand,
 def test_every_kind_of_failure_is_told_once_and_the_search_goes_on(stand, monkeypatch):
     twice(monkeypatch, "Ben to Asha")
     nobody_hears_of_typing(monkeypatch)
-    summaries = [it.summary for it in stand.findings(plays=3)]
+    # However long a script takes on a busy machine: nothing is made short, and time is never over.
+    found = stand.findings(plays=3, playing_s=math.inf, shortening_s=0)
+    summaries = [it.summary for it in found]
     assert len(summaries) == len(set(summaries)) == 3
 
 
