@@ -52,12 +52,14 @@ class Redactor:
         self._lock = threading.Lock()
         self._placeholders: dict[str, str] = {}  # secret -> "$NAME"
         self._of_name: dict[str, str] = {}  # name as it was given -> "$NAME"
+        self._makers: dict[str, str] = {}  # "$NAME" -> what prints the secret, in sh
         self._rules: tuple[tuple[str, re.Pattern[str] | None, str], ...] = ()
         for name, secret in (secrets or {}).items():
             self.register(name, secret)
 
-    def register(self, name: str, secret: str) -> str:
-        """Makes a secret known and returns its placeholder.
+    def register(self, name: str, secret: str, made_with: str = "") -> str:
+        """Makes a secret known and returns its placeholder. `made_with` is what prints it in sh;
+        empty where nothing is known to.
 
         The name becomes that of a `variable`; one taken by another secret gets a number. An empty
         secret is not replaced anywhere.
@@ -73,6 +75,8 @@ class Redactor:
                 # Two dots are a broken token of the suite, and no secret: they stand everywhere.
                 self._placeholders[secret] = placeholder
                 self._rules = self._all_rules()
+                if made_with:
+                    self._makers[placeholder] = made_with
             return self._of_name.setdefault(name, placeholder) if secret else placeholder
 
     def placeholder(self, name: str) -> str:
@@ -85,6 +89,12 @@ class Redactor:
         """What is known: secret to placeholder."""
         with self._lock:
             return dict(self._placeholders)
+
+    @property
+    def makers(self) -> dict[str, str]:
+        """What prints a secret in sh, by its placeholder, where something is known to."""
+        with self._lock:
+            return dict(self._makers)
 
     def _all_rules(self) -> tuple[tuple[str, re.Pattern[str] | None, str], ...]:
         rules: dict[str, tuple[str, re.Pattern[str] | None, str]] = {}

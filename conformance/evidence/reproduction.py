@@ -40,17 +40,28 @@ def reproduction(
     steps: Sequence[Step], url: str, redactor: Redactor, expected: str = "", observed: str = ""
 ) -> tuple[str, ...]:
     """What to paste to repeat `steps`: curl lines, or one script where sockets take part. Nothing
-    where nothing was done, but only came from the backend. A script says at its end what was
+    where nothing was done, but only came from the backend. Before lines with a token of which it
+    is known how to make it stands what makes it. A script says at its end what was
     `expected` and `observed`, so that it is known what to look for.
     """
     if all(step.kind == "received" for step in steps):
         return ()
     if all(step.kind == "exchange" for step in steps):
-        return tuple(curl_line(step.exchange, redactor) for step in steps if step.exchange)
+        lines = [curl_line(step.exchange, redactor) for step in steps if step.exchange]
+        return (*_made(lines, redactor), *lines)
     return (socket_snippet(steps, url, redactor, expected, observed),)
 
 
 # curl
+
+
+def _made(lines: Sequence[str], redactor: Redactor) -> list[str]:
+    """Lines for sh that set the variables in these lines which nothing else sets."""
+    return [
+        f'{placeholder.removeprefix("$")}="$({command})"'
+        for placeholder, command in redactor.makers.items()
+        if any(re.search(rf"{re.escape(placeholder)}(?!\w)", line) for line in lines)
+    ]
 
 
 def curl_line(exchange: Exchange, redactor: Redactor) -> str:

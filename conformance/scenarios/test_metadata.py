@@ -134,6 +134,7 @@ def test_a_partial_body_changes_what_it_names(stage: Stage) -> None:
                 "A partial body of settings changes other fields than it names, or not these",
                 f"{short(FULL | body)} after {short(body)}",
                 entry,
+                evidence=stage.evidence[-2:],
             )
         if settings.readable:
             _judge_updates_at_once(stage, settings)
@@ -202,6 +203,7 @@ def _judge_clearing(stage: Stage, settings: Settings) -> None:
         "A customRingtone of null does not clear the ringtone",
         "200 with customRingtone null or absent",
         answer,
+        evidence=stage.evidence[-2:],
     )
     if entry and settings.readable:
         settings.store(**FULL)
@@ -213,6 +215,7 @@ def _judge_clearing(stage: Stage, settings: Settings) -> None:
             "A ringtone that was cleared comes back",
             "customRingtone null or absent",
             later,
+            evidence=stage.evidence[-3:],
         )
 
 

@@ -60,7 +60,8 @@ def refused(stage: Stage, actor: Actor, other: Actor) -> Iterator[Credentials]:
             continue
         possible.add(requirement)
         if token.count(".") == 2:
-            stage.world.redactor.register(f"{name} of {actor.name}", token)
+            command = made_with(name, actor.user)
+            stage.world.redactor.register(f"{name} of {actor.name}", token, command)
         yield Credentials(requirement, name, f"Bearer {token}")
     for requirement, reason in missing.items():
         if requirement not in possible:

@@ -261,7 +261,7 @@ def doors(stage: Stage, victim: Actor, other: Actor) -> Iterator[Door]:
                 continue
             command = made_with(kind, victim.user)
             if command or token.count(".") == 2:
-                stage.world.redactor.register(f"{kind} of {victim.name}", token)
+                stage.world.redactor.register(f"{kind} of {victim.name}", token, command)
             yield Door(id, f"with {kind}", {"token": token}, command)
 
 

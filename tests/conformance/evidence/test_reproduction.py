@@ -434,6 +434,20 @@ def test_a_script_says_how_a_token_is_made_that_lets_nobody_in(redactor):
     assert 'await open("Intruder", { token: process.env.BROKEN_TOKEN }, ["polling"])' in script
 
 
+@pytest.mark.parametrize("shell", SHELLS)
+def test_a_line_stands_behind_one_that_makes_its_token(shell):
+    redactor = Redactor()
+    redactor.register("odd token of Asha", TOKEN, f"printf %s {TOKEN}")
+    redactor.register("odd token of As", "a.b.c", "printf %s a.b.c")
+    with recording_server() as (url, got):
+        client = HttpClient(url, Pace(), lambda exchange: None)
+        exchange = client.send("GET", "/api", headers={"Authorization": f"Bearer {TOKEN}"})
+        made, line = reproduction([Step.of_exchange(exchange)], url, redactor)
+        assert made == f'ODD_TOKEN_OF_ASHA="$(printf %s {TOKEN})"'
+        subprocess.run([shell, "-c", f"{made}\n{line}"], check=True, capture_output=True)
+    assert [headers["authorization"] for _, headers, _ in got] == [f"Bearer {TOKEN}"] * 2
+
+
 def test_of_what_only_came_there_is_nothing_to_repeat(redactor):
     got = Step.of_received("Asha", Received("receiveMessage", (), 0.0, 0.0, 1))
     assert reproduction([got], "http://h", redactor) == ()
