@@ -40,7 +40,7 @@ def examine(world: World, backend: Backend, patience: float = 1.0) -> Iterator[D
     """Looks at the backend, the clock, users, transports and friends, in this order.
 
     Sends a message from each user to the same user: nothing else shows whether a public id is
-    known. Whether it is accepted makes no difference (D5).
+    known. Whether it is accepted makes no difference (D5). Ends where the backend does.
     """
     try:
         pace = backend.begin(patience)
@@ -50,6 +50,15 @@ def examine(world: World, backend: Backend, patience: float = 1.0) -> Iterator[D
     world.slow_down_to(pace)
     yield Diagnosis("backend", True, f"{world.target.url} answers")
     yield _latency(pace)
+    for diagnosis in _closer(world):
+        if not diagnosis.well and (absence := backend.absence()) is not None:
+            words = f"has stopped answering by the time of “{diagnosis.subject}”: {absence}"
+            yield Diagnosis("backend", False, words)
+            return
+        yield diagnosis
+
+
+def _closer(world: World) -> Iterator[Diagnosis]:
     yield _clock(world.actors[0].read(world.actors[1]))
     for index, actor in enumerate(world.actors):
         yield _user(actor, world.actors[0 if index else 1])

@@ -212,7 +212,10 @@ def _secret(value: str | None, place: str) -> str | None:
     if not name:
         raise TargetError(f"{place} has to name an environment variable after env:.")
     if not os.environ.get(name):
-        raise TargetError(f"{place} names the environment variable {name}, which is not set.")
+        raise TargetError(
+            f"{place} names the environment variable {name}, which is not set; set it in the "
+            f"shell, as by `export {name}=…`: no .env file is read."
+        )
     return os.environ[name]
 
 

@@ -108,7 +108,8 @@ class Backend:
         if self._process is None:
             return "already running"
         if self._process.lives:
-            return f"started by {self._process.shown}"
+            how = "by" if self._process.shown.startswith("`") else "as"
+            return f"started {how} {self._process.shown}"
         return f"already running, so {self._process.shown} was not used"
 
     def _refuse_throttling(self, answer: Exchange) -> None:
@@ -129,6 +130,17 @@ class Backend:
         """
         with self._lock:
             return self._lives(certain)
+
+    def absence(self) -> str | None:
+        """Why the backend does not answer, with the last it printed; None where it does. Judges
+        nothing and starts nothing.
+        """
+        with self._lock:
+            problem = self._problem()
+            if problem is None:
+                return None
+            last_words = self._process.last_words if self._process is not None else None
+        return problem.words if last_words is None else f"{problem.words}; {last_words}"
 
     def bury(self) -> None:
         """Enters a death that nothing has explained since."""

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import replace
 from typing import NoReturn
 
@@ -15,7 +16,7 @@ from conformance.judging.findings import Ledger
 from conformance.stage.watch import Backend
 from conformance.stage.world import World
 from contract import load
-from reference_server import running
+from reference_server import RunningServer, running
 from reference_server.chat import Chat
 from reference_server.errors import Refusal
 
@@ -29,28 +30,34 @@ class Broken(Refusal):
 @pytest.fixture(scope="module")
 def target() -> Iterator[Target]:
     with running() as server:
-        users = list(server.users)
-        public = {user.id: user.public_id for user in users}
-        pairs = {
-            tuple(sorted((user.public_id, public[friend])))
-            for user in users
-            for friend in user.friends
+        yield target_of(server)
+
+
+def target_of(server: RunningServer) -> Target:
+    users = list(server.users)
+    public = {user.id: user.public_id for user in users}
+    pairs = {
+        tuple(sorted((user.public_id, public[friend]))) for user in users for friend in user.friends
+    }
+    return Target.of(
+        {
+            "target": {"url": server.url},
+            "auth": {"secret": server.secret},
+            "users": [
+                {"_id": user.id, "userId": user.public_id, "name": user.name} for user in users
+            ],
+            "friends": {"pairs": [list(pair) for pair in pairs]},
         }
-        yield Target.of(
-            {
-                "target": {"url": server.url},
-                "auth": {"secret": server.secret},
-                "users": [
-                    {"_id": user.id, "userId": user.public_id, "name": user.name} for user in users
-                ],
-                "friends": {"pairs": [list(pair) for pair in pairs]},
-            }
-        )
+    )
+
+
+def world_of(target: Target) -> World:
+    redactor = Redactor()
+    return World.of(load(), target, Ledger({}), Journal(redactor), redactor, patience=0.2)
 
 
 def diagnosed(target: Target) -> list[Diagnosis]:
-    redactor = Redactor()
-    world = World.of(load(), target, Ledger({}), Journal(redactor), redactor, patience=0.2)
+    world = world_of(target)
     try:
         return list(examine(world, Backend(world), patience=0.2))
     finally:
@@ -97,6 +104,19 @@ def test_of_a_backend_that_fails_for_a_token_its_words_and_the_claims_are_told(
     words = dict(ill(target))["user Asha"]
     assert "500 “Cannot read properties of undefined (reading '_id')”" in words
     assert "[auth] claims" in words
+
+
+def test_of_a_backend_that_dies_meanwhile_nothing_else_is_said() -> None:
+    with ExitStack() as stack, ExitStack() as serving:
+        world = world_of(target_of(serving.enter_context(running())))
+        stack.callback(world.close)
+        seen: list[Diagnosis] = []
+        for diagnosis in examine(world, Backend(world), patience=0.2):
+            seen.append(diagnosis)
+            if diagnosis.subject == "socket over websocket":
+                serving.close()
+    assert [each.subject for each in seen if not each.well] == ["backend"]
+    assert "has stopped answering by the time of “socket over polling”: " in seen[-1].words
 
 
 def test_friends_who_are_none_are_named(target: Target) -> None:

@@ -212,7 +212,8 @@ WRONG = {
     ),
     "a secret from nowhere": (
         {"auth": {"secret": "env:NO_SUCH_THING"}},
-        "[auth] secret names the environment variable NO_SUCH_THING, which is not set.",
+        "[auth] secret names the environment variable NO_SUCH_THING, which is not set; set it in "
+        "the shell, as by `export NO_SUCH_THING=…`: no .env file is read.",
     ),
     "a secret from a variable without a name": (
         {"auth": {"secret": "env:"}},
