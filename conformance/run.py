@@ -28,7 +28,7 @@ from conformance.reports.report import Report
 from conformance.scenarios import FOLDER
 from conformance.stage.clearing import clear_blocks
 from conformance.stage.collecting import collected
-from conformance.stage.programme import Programme, relevant
+from conformance.stage.programme import INTERRUPTED, Programme, relevant
 from conformance.stage.readiness import readiness
 from conformance.stage.watch import Backend, Unusable
 from conformance.stage.world import World
@@ -110,7 +110,7 @@ def verify(plan: Plan, listen: Callable[[Note], None] = lambda note: None) -> Re
         except (Unusable, ProcessError) as obstacle:
             stopped = str(obstacle)
         except KeyboardInterrupt:
-            stopped = "the run was interrupted"
+            stopped = INTERRUPTED
         except TargetError:
             raise
         except Exception as failure:

@@ -13,6 +13,8 @@ from conformance.stage.collecting import Scenario
 from conformance.stage.performing import Troupe
 from conformance.stage.watch import Backend
 
+INTERRUPTED = "the run was interrupted"
+
 
 class Programme:
     """All scenarios of a run. `over` says why no further scenario may start, None while all is
@@ -26,6 +28,7 @@ class Programme:
         self._backend = backend
         self._over = over
         self._again: list[Scenario] = []
+        self._concluded: set[str] = set()
         self._failure: BaseException | None = None
         self._lock = threading.Lock()
         self.stop: str | None = None
@@ -35,10 +38,23 @@ class Programme:
         could be played, None where they were.
 
         Raises what the suite itself failed of, and KeyboardInterrupt; troupes may then still be
-        playing, and what they find from then on counts for nothing once the ledger is closed.
+        playing, and what they find from then on counts for nothing once the ledger is closed. What
+        a scenario names that was not played to its end is left open.
         """
-        first, *others = self._troupes
+        first, *_ = self._troupes
         wanted = relevant(scenarios, first.world.ledger)
+        try:
+            self._play_all(first, wanted)
+        except KeyboardInterrupt:
+            for scenario in wanted:
+                if scenario.name not in self._concluded:
+                    for id in scenario.requirements:
+                        first.world.ledger.untestable(id, INTERRUPTED)
+            raise
+        return self.stop
+
+    def _play_all(self, first: Troupe, wanted: Sequence[Scenario]) -> None:
+        others = self._troupes[1:]
         first.world.journal.note("scenarios-collected", total=len(wanted))
         together = [one for one in wanted if others and not one.undisturbed]
         for scenario in wanted:
@@ -48,7 +64,6 @@ class Programme:
         for scenario in sorted(self._again, key=wanted.index):
             self._play(first, scenario, alone=True)
         self._backend.bury()
-        return self.stop
 
     def _play_together(self, scenarios: Sequence[Scenario]) -> None:
         count = len(self._troupes)
@@ -93,6 +108,7 @@ class Programme:
                 self.stop = self.stop or (self._over() if lives else backend.gone)
             if alone or survived or not lives:
                 performance.conclude(survived=survived, certain=alone, cause=backend.cause)
+                self._concluded.add(scenario.name)
             else:
                 self._again.append(scenario)
                 reason = "played again alone, since the backend died meanwhile"

@@ -14,7 +14,7 @@ from conformance.scenarios import FOLDER
 from conformance.stage.autopsy import Cause, kind_of
 from conformance.stage.collecting import collected
 from conformance.stage.performing import DIED, LocalTroupe
-from conformance.stage.programme import Programme
+from conformance.stage.programme import INTERRUPTED, Programme
 from conformance.stage.world import World
 from conformance.wire.pacing import Pace
 from contract import load
@@ -414,7 +414,7 @@ def test_an_error_in_a_troupe_ends_the_programme(run, world):
         )
 
 
-def test_an_interrupt_ends_all_scenarios(run, tmp_path, world):
+def test_an_interrupt_ends_all_scenarios_and_leaves_open_what_they_name(run, tmp_path, world):
     ran = tmp_path / "ran"
     with pytest.raises(KeyboardInterrupt):
         run(f"""
@@ -423,15 +423,24 @@ def test_an_interrupt_ends_all_scenarios(run, tmp_path, world):
             @requirement("SEND-09", "SEND-10")
             def test_a(stage: Stage) -> None:
                 stage.check("SEND-09", True, "it breaks")
+                stage.check("SEND-10", True, "it breaks")
+
+            @requirement("SEND-09")
+            def test_b(stage: Stage) -> None:
+                stage.check("SEND-09", True, "it breaks")
                 raise KeyboardInterrupt
 
             @requirement("HIST-07")
-            def test_b(stage: Stage) -> None:
+            def test_c(stage: Stage) -> None:
                 pathlib.Path({str(ran)!r}).touch()
                 """)
     assert not ran.exists()
-    outcomes = {o.requirement.id: o.status for o in world.ledger.outcomes()}
-    assert outcomes["SEND-09"] is Status.PASSED
+    outcomes = {o.requirement.id: (o.status, o.reason) for o in world.ledger.outcomes()}
+    assert outcomes == {
+        "SEND-09": (Status.UNTESTABLE, INTERRUPTED),
+        "SEND-10": (Status.PASSED, None),
+        "HIST-07": (Status.UNTESTABLE, INTERRUPTED),
+    }
 
 
 def test_the_same_seed_gives_a_scenario_the_same_dice(run, world):
