@@ -8,6 +8,7 @@ import pytest
 
 from conformance.scenarios.props import watching
 from conformance.scenarios.props.watching import watched
+from conformance.stage.accusing import Blocked
 
 
 @pytest.fixture
@@ -23,6 +24,7 @@ def stage(monkeypatch: pytest.MonkeyPatch) -> SimpleNamespace:
         world=SimpleNamespace(
             actors=actors,
             are_free=lambda *who: True,
+            remaining=set(),
             lingers=lambda actor: lingering.get(actor.id, 0.0),
             target=SimpleNamespace(friends=frozenset(), are_friends=lambda one, two: one != two),
         ),
@@ -35,3 +37,13 @@ def test_nobody_is_waited_for_where_others_left_properly(stage: Any) -> None:
         user, friends = watched(stage)
         assert {user, friends[0]} == {"2", "4"}
         assert friends[1] == "3"
+
+
+def test_nobody_is_watched_who_may_count_as_online_for_ever(stage: Any) -> None:
+    for staying in ({"2"}, {"2", "4"}):
+        stage.world.remaining = staying
+        user, _ = watched(stage)
+        assert user not in staying
+    stage.world.remaining = {str(number) for number in range(6)}
+    with pytest.raises(Blocked, match="PRES-02"):
+        watched(stage)
