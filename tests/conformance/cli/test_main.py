@@ -252,7 +252,7 @@ def test_a_file_that_is_no_utf_8_gets_one_sentence(called, tmp_path):
 @pytest.mark.parametrize(
     ("sections", "expected"),
     [
-        ({"auth": {"secret": "env:NO_SUCH_SECRET"}}, "NO_SUCH_SECRET, which is not set."),
+        ({"auth": {"secret": "env:NO_SUCH_SECRET"}}, "NO_SUCH_SECRET, which is not set;"),
         ({"auth": {}}, "there is no token for Asha, Ben, Cara;"),
         ({"auth": {"token_command": "no-such-program {_id}"}}, "cannot be run: No such file"),
         ({"auth": {"token_command": "false"}}, "ended with status 1: it printed nothing."),
