@@ -119,14 +119,14 @@ def _list(
 
 
 def _blamed(node: Json, place: str) -> Iterator[tuple[str, str]]:
-    """Yields place and id of every `x-violation` and `x-blame` below a node."""
+    """Yields place and id of every requirement that is blamed somewhere below a node."""
     if isinstance(node, list):
         for index, item in enumerate(node):
             yield from _blamed(item, f"{place}/{index}")
     elif isinstance(node, dict):
         for key, value in node.items():
             there = f"{place}/{escaped(key)}"
-            if key == "x-violation":
+            if key in ("x-violation", "x-violation-of-forms"):
                 yield there, str(value)
             elif key == "x-blame" and isinstance(value, dict):
                 names = {what: name for what, name in value.items() if what != UNKNOWN_LEVEL}

@@ -52,7 +52,7 @@ class Worker:
         loop = asyncio.get_running_loop()
         heard = asyncio.Event()
         loop.add_reader(self._parent.fileno(), heard.set)
-        self._parent.send(None)
+        self._say_so()
         await heard.wait()
         try:
             return bool(self._parent.recv())
@@ -63,7 +63,11 @@ class Worker:
 
     def has_spoken(self) -> None:
         """Say that people have been told."""
-        self._parent.send(None)
+        self._say_so()
+
+    def _say_so(self) -> None:
+        with contextlib.suppress(OSError):  # the parent is gone, which is heard of next
+            self._parent.send(None)
 
     def _orphaned(self, end: Callable[[], None]) -> None:
         """The parent says nothing more, so it is gone, and cannot clear up."""
