@@ -29,8 +29,8 @@ class Violation:
     message: str
     """What is wrong with it."""
     requirement: str | None
-    """The id that the nearest `x-violation` of the schema names, or its `x-violation-of-forms` where
-    the part has none of the forms.
+    """The id that the nearest `x-violation` names, or `x-violation-of-forms` where the part has
+    none of the forms.
     """
     missing: str | None = None
     """The member of the part that is not there, where that is what is wrong."""
