@@ -9,6 +9,7 @@ from contract.errors import DocumentError
 from contract.operations import METHODS, UNKNOWN_LEVEL, Level
 from contract.parsing import Json
 from contract.pointers import escaped
+from contract.schemas import BLAME, FORMS_BLAME
 
 FIELD = "x-requirements"
 GROUPS = {
@@ -126,7 +127,7 @@ def _blamed(node: Json, place: str) -> Iterator[tuple[str, str]]:
     elif isinstance(node, dict):
         for key, value in node.items():
             there = f"{place}/{escaped(key)}"
-            if key in ("x-violation", "x-violation-of-forms"):
+            if key in (BLAME, FORMS_BLAME):
                 yield there, str(value)
             elif key == "x-blame" and isinstance(value, dict):
                 names = {what: name for what, name in value.items() if what != UNKNOWN_LEVEL}

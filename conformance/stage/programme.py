@@ -41,20 +41,20 @@ class Programme:
         playing, and what they find from then on counts for nothing once the ledger is closed. What
         a scenario names that was not played to its end is left open.
         """
-        first, *_ = self._troupes
-        wanted = relevant(scenarios, first.world.ledger)
+        ledger = self._troupes[0].world.ledger
+        wanted = relevant(scenarios, ledger)
         try:
-            self._play_all(first, wanted)
+            self._play_all(wanted)
         except KeyboardInterrupt:
             for scenario in wanted:
                 if scenario.name not in self._concluded:
                     for id in scenario.requirements:
-                        first.world.ledger.untestable(id, INTERRUPTED)
+                        ledger.untestable(id, INTERRUPTED)
             raise
         return self.stop
 
-    def _play_all(self, first: Troupe, wanted: Sequence[Scenario]) -> None:
-        others = self._troupes[1:]
+    def _play_all(self, wanted: Sequence[Scenario]) -> None:
+        first, *others = self._troupes
         first.world.journal.note("scenarios-collected", total=len(wanted))
         together = [one for one in wanted if others and not one.undisturbed]
         for scenario in wanted:

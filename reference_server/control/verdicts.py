@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 from contract import Contract, Event, Operation, Request
 from contract.pointers import unescaped
+from contract.schemas import Violation
 from reference_server.errors import Invalid
 from reference_server.payloads import Whole, decode, explain
 
@@ -111,7 +112,8 @@ class Verdicts:
         """What was wrong with the payload of a refused event, None where nothing was."""
         if event.payload.validator.accepts(payload):
             return self._of_text(message)
-        return self._of_value(event.payload, payload, "payload", event.blame.refuses)
+        violation = event.payload.validator.violations(payload)[0]
+        return self._of_value(event.payload, violation, "payload", event.blame.refuses)
 
     def of_unknown_event(self, name: str) -> Wrong:
         """What is wrong with an event that the contract does not have from a client."""
@@ -184,9 +186,9 @@ class Verdicts:
             except Invalid as error:
                 return Wrong("body", error.message, _example(operation.request, "body"))
             if not operation.request.validator.accepts(value):
-                named = operation.request.validator.violations(value)[0].requirement
-                blamed = named or operation.blame.refuses
-                return self._of_value(operation.request, value, "body", blamed)
+                violation = operation.request.validator.violations(value)[0]
+                blamed = violation.requirement or operation.blame.refuses
+                return self._of_value(operation.request, violation, "body", blamed)
         for parameter in operation.parameters:
             if refused.message.startswith(f"{parameter.name} "):
                 example = str(parameter.validator.schema.get("example", f"{{{parameter.name}}}"))
@@ -195,8 +197,9 @@ class Verdicts:
                 return Wrong("parameter", refused.message, mend)
         return self._of_text(refused.message)
 
-    def _of_value(self, request: Request, value: Any, what: Whole, blamed: str | None) -> Wrong:
-        violation = request.validator.violations(value)[0]
+    def _of_value(
+        self, request: Request, violation: Violation, what: Whole, blamed: str | None
+    ) -> Wrong:
         requirement = self._contract.requirements.get(blamed or "")
         problem = explain(request.schema, violation, what)
         if violation.missing is None:
