@@ -106,8 +106,6 @@ class Bus:
         self._one_by_one = asyncio.Lock()
         self._agreed = False
         """Whether Redis is known to say of this process's users what this process knows."""
-        self._unsaid: set[str] = set()
-        """Users whose last socket here went while Redis did not answer."""
 
     async def open(self, local: Presence, changed: Changed, lost: Lost) -> None:
         """Take part. `local` is who has sockets at this process.
@@ -118,6 +116,7 @@ class Bus:
         try:
             await self._agree()
             await self.manager.open()
+            self.manager.told = await self._all_there()
         except (RedisError, OSError, TimeoutError) as error:
             await self._redis.aclose()
             raise StartError(
@@ -148,8 +147,8 @@ class Bus:
         """Say in Redis whether the user has a socket at this process, and call `changed` where it
         is the first or was the last of all.
 
-        Raises RedisError or OSError where Redis cannot be told of one who came; of one who went it
-        is told later.
+        Raises RedisError or OSError where Redis cannot be told of one who came; one who went is
+        missed later.
         """
         async with self._one_by_one:
             here = self._local.is_online(user_id)
@@ -159,9 +158,7 @@ class Bus:
                 self._agreed = False
                 if here:
                     raise
-                self._unsaid.add(user_id)
                 return
-            self._unsaid.discard(user_id)
             if is_change:
                 await self._changed(user_id, here)
 
@@ -178,9 +175,10 @@ class Bus:
             await asyncio.sleep(BEAT)
             try:
                 if not (self._agreed and await self._is_known()):
+                    self.manager.may_have_missed = True
                     await self._agree()
-                else:
-                    await self._say_who_went()
+                elif self.manager.may_have_missed and self.manager.listens.is_set():
+                    await self._catch_up()
                 for each in await self._redis.smembers(_PROCESSES):
                     await self._bury(each)
             except (RedisError, OSError) as error:
@@ -202,14 +200,21 @@ class Bus:
         for user_id in {*await self._redis.smembers(_users(self.name)), *self._local}:
             await self.settle(user_id)
 
-    async def _say_who_went(self) -> None:
-        """Tell what could not be told, a beat after Redis was back: if it began anew, all processes
-        have said by now who is with them.
+    async def _catch_up(self) -> None:
+        """Tell who has come and gone while Redis, or the way to it, was away: a beat after it is
+        back, for if it began anew, all processes have said by now who is with them.
         """
-        for user_id in list(self._unsaid):
-            if not self._local.is_online(user_id) and not await self.is_there(user_id):
-                await self._changed(user_id, False)
-            self._unsaid.discard(user_id)
+        self.manager.may_have_missed = False
+        there = await self._all_there()
+        for user_id in self.manager.told - there:
+            await self._lost(user_id)
+        for user_id in there - self.manager.told:
+            await self._changed(user_id, True)
+
+    async def _all_there(self) -> set[str]:
+        processes = await self._redis.smembers(_PROCESSES)
+        users = await self._redis.sunion([_users(each) for each in processes])
+        return {each for each in users if "1" in await self._redis.hvals(_here(each))}
 
     async def _bury(self, process: str) -> None:
         keys = (_life(process), _users(process), _PROCESSES)
@@ -223,21 +228,25 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
     def __init__(self, redis: Any) -> None:
         super().__init__(channel=CHANNEL)
         self._redis = redis
-        self._listens = asyncio.Event()
+        self.listens = asyncio.Event()
+        self.may_have_missed = False
+        """Whether others may have told what did not arrive."""
+        self.told: set[str] = set()
+        """The users of whom the sockets of this process have heard last that they are there."""
 
     async def open(self) -> None:
         """Listen to the others. Raises TimeoutError where that does not come about."""
         self.server.manager_initialized = True
         self.initialize()
         try:
-            await asyncio.wait_for(self._listens.wait(), PATIENCE)
+            await asyncio.wait_for(self.listens.wait(), PATIENCE)
         except TimeoutError:
             self.thread.cancel()
             raise
 
     async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **_: Any) -> None:
         """Queue an event for every socket of the rooms, at whichever process."""
-        await super().emit(event, data, namespace, room)
+        await self._emit_here(event, data, namespace, room)
         message = {"method": "emit", "event": event, "data": data, "namespace": namespace}
         await self._publish(message | {"room": list(room), "host_id": self.host_id})
 
@@ -249,7 +258,14 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
             log.error("an event did not reach the other processes: %s", error)
 
     async def _handle_emit(self, message: dict[str, Any]) -> None:
-        await super().emit(message["event"], message["data"], message["namespace"], message["room"])
+        here = (message[each] for each in ("event", "data", "namespace", "room"))
+        await self._emit_here(*here)
+
+    async def _emit_here(self, event: str, data: Any, namespace: str, room: Any) -> None:
+        if event == "userStatus":
+            note = self.told.add if data["isOnline"] else self.told.discard
+            note(data["userId"])
+        await super().emit(event, data, namespace, room)
 
     async def _listen(self) -> AsyncIterator[str]:
         while True:
@@ -260,9 +276,11 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
                         if message["type"] == "message":
                             yield message["data"]
                         else:
-                            self._listens.set()
+                            self.listens.set()
             except (RedisError, OSError) as error:
                 log.warning("Redis does not answer: %s", error)
+            self.listens.clear()
+            self.may_have_missed = True
             await asyncio.sleep(TRY_AGAIN)
 
 

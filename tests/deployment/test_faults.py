@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import requests
 import websocket
+from redis import Redis
 
 from tests import services
 from tests.deployment.conftest import Fleet, launched, until
@@ -62,6 +63,29 @@ def test_redis_stops_and_comes_back(start: Start, mongodb: str) -> None:
         )
         while ben.received("receiveMessage")["text"] != "heard again":
             pass
+
+
+def test_who_came_and_went_while_a_process_heard_nothing_is_told_later(
+    start: Start, mongodb: str
+) -> None:
+    with services.redis() as bus, Redis.from_url(bus) as redis, ExitStack() as connected:
+        fleet = launched(start, mongodb.format("unheard"), bus)
+        here, there = fleet.urls
+        ben, chitra = fleet.connect(there, 1), fleet.connect(here, 2)
+        while ben.received("userStatus")["userId"] != fleet.id(2):
+            pass
+        connected.callback(ben.close)
+
+        redis.client_kill_filter(_type="pubsub")
+        chitra.close()
+        asha = fleet.connect(here, 0)
+        connected.callback(asha.close)
+
+        ben.socket.settimeout(20)
+        told: dict[str, bool] = {}
+        while told != {fleet.id(0): True, fleet.id(2): False}:
+            status = ben.received("userStatus")
+            told[status["userId"]] = status["isOnline"]
 
 
 def test_the_database_stops_and_comes_back(start: Start, tmp_path: Path) -> None:
