@@ -7,6 +7,7 @@ R2C_REQUIRE_TOOLS=1, which `.ci/run` sets, a missing tool is a failure.
 import importlib.util
 import os
 import shutil
+import signal
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -86,6 +87,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # Runs of the suite in these tests are not what the page of their own job is about.
     for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
         os.environ.pop(name, None)
+    # A shell that puts pytest into the background has it ignore interrupts, and all it starts too.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     config.addinivalue_line("markers", f"needs(tool): needs one of {', '.join(TOOLS)}")
     config.addinivalue_line("markers", "slow: takes seconds; runs on one Python version only")
     config.addinivalue_line("markers", "requirement(*ids): as in the scenarios")
