@@ -95,14 +95,25 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "undisturbed: as in the scenarios")
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        path = item.path.relative_to(TESTS).as_posix()
-        if path.startswith(SLOW):
+        if item.path.relative_to(TESTS).as_posix().startswith(SLOW):
             item.add_marker("slow")
-            # Several processes would each start the servers and runs that tests of a file share.
-            item.add_marker(pytest.mark.xdist_group(path))
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    # The groups of xdist 3.8 are not those of pytest 9.2, which keeps a test's id elsewhere.
+    from xdist.scheduler import LoadScopeScheduling
+
+    class SlowFilesWhole(LoadScopeScheduling):  # type: ignore[misc]
+        """Several processes would each start the servers and runs that a file's tests share."""
+
+        def _split_scope(self, nodeid: str) -> str:
+            path = nodeid.split("::")[0]
+            return path if path.removeprefix("tests/").startswith(SLOW) else nodeid
+
+    return SlowFilesWhole(config, log)
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
