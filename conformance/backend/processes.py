@@ -34,17 +34,18 @@ CHECK_EVERY = 0.05
 """Seconds between two looks at whether a backend answers."""
 
 _GUARD = """\
+read -r group && [ "$group" != over ] || exit
 read -r over && exit
-kill -TERM "-$1" 2>/dev/null
+kill -TERM "-$group" 2>/dev/null
 looks=0
-while kill -0 "-$1" 2>/dev/null && [ "$looks" -lt "$2" ]; do
+while kill -0 "-$group" 2>/dev/null && [ "$looks" -lt "$1" ]; do
   sleep 0.1
   looks=$((looks + 1))
 done
-kill -KILL "-$1" 2>/dev/null
+kill -KILL "-$group" 2>/dev/null
 """
-"""Ends a process group when its input ends without a word, that is with the suite, however that
-ended: nothing else is told of a SIGKILL."""
+"""Ends the process group it is told when its input then ends without a word, that is with the
+suite, however that ended: nothing else is told of a SIGKILL."""
 
 
 class ProcessError(Exception):
@@ -114,6 +115,8 @@ class BackendProcess:
         with self._lock:
             if self._over:
                 raise ProcessError(f"{self.shown} is not started again, since the run is over.")
+            # It is there first, for the suite may be killed as soon as the process is.
+            self._guard = _guard()
             try:
                 output = self._log.begin()
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
@@ -127,7 +130,10 @@ class BackendProcess:
             except OSError as error:
                 raise ProcessError(f"{self.shown} cannot be started: {error.strerror}.") from None
             self.lives += 1
-            self._guard = _guard(self._process.pid)
+            if self._guard is not None and self._guard.stdin is not None:
+                with suppress(BrokenPipeError):
+                    self._guard.stdin.write(f"{self._process.pid}\n".encode())
+                    self._guard.stdin.flush()
 
     @property
     def ended(self) -> int | None:
@@ -187,12 +193,12 @@ def _end_group(process: subprocess.Popen[bytes]) -> None:
         threading.Event().wait(CHECK_EVERY)
 
 
-def _guard(group: int) -> subprocess.Popen[bytes] | None:
-    """The process that ends a group if the suite cannot; None where there can be none."""
+def _guard() -> subprocess.Popen[bytes] | None:
+    """What ends a process group if the suite cannot; None where there can be none."""
     looks = str(int(END_TIMEOUT * 10))
     with suppress(OSError):
         return subprocess.Popen(  # noqa: S603
-            ["/bin/sh", "-c", _GUARD, "r2c-guard", str(group), looks],
+            ["/bin/sh", "-c", _GUARD, "r2c-guard", looks],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
