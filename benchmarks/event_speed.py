@@ -3,11 +3,11 @@
     python -m benchmarks.event_speed [--rounds 3] [--seconds 4]
 
 A lone pair with one message at a time (the round trip), one pair with 64 at a time, and fifty pairs
-with four each, over WebSocket, from one load generator (`events_load.mjs`): the reference server
-without and with what it offers to frontends, the same frames by hand on a bare Tornado WebSocket
-(`by_hand/events.py`, the limit of this stack), and the Express example. In each round all are
-started in turn, on one core each time, with the generator on another. A message counts when its
-recipient has it. Needs Linux with two cores and Node, and `npm ci` in `examples/express` and
+with four each, over WebSocket, and the first and the last over polling, from one load generator
+(`events_load.mjs`): the reference server without and with what it offers to frontends, the same
+frames by hand on a bare Tornado WebSocket (`by_hand/events.py`, the limit of this stack, which does
+not poll), and the Express example. In each round all are started in turn, on one core each time,
+with the generator on another. A message counts when its recipient has it. Needs Linux with two cores and Node, and `npm ci` in `examples/express` and
 `tests/clients`.
 """
 
@@ -39,13 +39,17 @@ class Load:
     name: str
     pairs: int
     in_flight: int
+    transport: str = "websocket"
 
 
 LOADS = (
     Load("a lone pair, one at a time", 1, 1),
     Load("a lone pair, 64 at a time", 1, 64),
     Load("50 pairs, 4 at a time", 50, 4),
+    Load("a lone pair that polls, one at a time", 1, 1, "polling"),
+    Load("50 pairs that poll, 4 at a time", 50, 4, "polling"),
 )
+WITHOUT_POLLING = {"by hand"}
 
 
 def people() -> list[dict[str, Any]]:
@@ -69,11 +73,14 @@ def measured(server: Server, seconds: float, folder: Path) -> dict[str, dict[str
     with server.on_core(0).running(folder / "log") as started:
         players = [{"id": user.id, "token": tokens.mint(user)} for user in directory]
         for each in LOADS:
+            if each.transport == "polling" and server.name in WITHOUT_POLLING:
+                continue
             plan = {
                 "url": started.url,
                 "pairs": [players[2 * n : 2 * n + 2] for n in range(each.pairs)],
                 "seconds": seconds,
                 "inFlight": each.in_flight,
+                "transport": each.transport,
             }
             said = subprocess.run(
                 ["taskset", "-c", "1", "node", LOAD],
@@ -98,7 +105,7 @@ def compare(servers: Sequence[Server], rounds: int, seconds: float, folder: Path
     for name, each in rows.items():
         print(f"\n{name}, {rounds} rounds of {seconds:g} s")
         first = [figures["rate"] for figures in each[servers[0].name]]
-        for server in servers:
+        for server in [server for server in servers if server.name in each]:
             figures = each[server.name]
             rates = [one["rate"] for one in figures]
             ratio = median(ours / other for ours, other in zip(first, rates, strict=True))

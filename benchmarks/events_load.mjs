@@ -1,7 +1,8 @@
 // node events_load.mjs < '{"url", "pairs": [[{token, id}, {token, id}], …], "seconds", "inFlight", "transport"}'
 // Each pair's first user sends to the second, so many messages at a time; prints one line of JSON.
-// Frames are written by hand on `ws`, so that the load costs little beside what it measures.
+// Frames are written by hand, on `ws` or in requests that poll, so that the load costs little beside what it measures.
 import { readFileSync } from 'node:fs'
+import { Agent, request } from 'node:http'
 import { createRequire } from 'node:module'
 import { hrtime } from 'node:process'
 
@@ -9,7 +10,70 @@ const { WebSocket } = createRequire(process.env.WS_FROM)('ws')
 const plan = JSON.parse(readFileSync(0, 'utf8'))
 const now = () => Number(hrtime.bigint()) / 1e6 // milliseconds
 
-function join({ token }) {
+const agent = new Agent({ keepAlive: true })
+
+function ask(method, url, body) {
+  return new Promise((resolve, reject) => {
+    const asked = request(url, { method, agent }, answer => {
+      const parts = []
+      answer.on('data', part => parts.push(part))
+      answer.on('end', () => {
+        const text = Buffer.concat(parts).toString()
+        if (answer.statusCode === 200) resolve(text)
+        else reject(new Error(`${answer.statusCode} ${text}`))
+      })
+    })
+    asked.on('error', reject)
+    asked.end(body)
+  })
+}
+
+async function poll({ token }) {
+  const url = `${plan.url}/socket.io/?EIO=4&transport=polling&token=${token}`
+  const session = `${url}&sid=${JSON.parse((await ask('GET', url)).slice(1)).sid}`
+  await ask('POST', session, '40')
+  const early = (await ask('GET', session)).split('\x1e')
+  if (!early[0].startsWith('40')) throw new Error(early[0])
+  const socket = { heard: () => {}, open: true }
+  // As in Engine.IO's client, what is to be said while a request is on its way goes with the next one.
+  let waiting = []
+  let posting = false
+  const flush = async () => {
+    posting = true
+    while (waiting.length) {
+      const body = waiting.join('\x1e')
+      waiting = []
+      await ask('POST', session, body)
+    }
+    posting = false
+  }
+  const failed = error => {
+    if (!socket.open) return
+    console.error(error)
+    process.exit(1)
+  }
+  socket.send = packet => {
+    waiting.push(packet)
+    if (!posting) flush().catch(failed)
+  }
+  socket.terminate = () => { socket.open = false }
+  const listen = async () => {
+    while (socket.open) {
+      for (const packet of (await ask('GET', session)).split('\x1e')) {
+        if (packet === '2') socket.send('3')
+        else if (packet.startsWith('42["receiveMessage"')) socket.heard(packet)
+      }
+    }
+  }
+  listen().catch(failed)
+  return socket
+}
+
+function join(user) {
+  return plan.transport === 'polling' ? poll(user) : open(user)
+}
+
+function open({ token }) {
   const socket = new WebSocket(`${plan.url.replace('http', 'ws')}/socket.io/?EIO=4&transport=websocket&token=${token}`)
   socket.heard = () => {}
   return new Promise((resolve, reject) => {
