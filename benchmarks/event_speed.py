@@ -7,8 +7,8 @@ with four each, over WebSocket, and the first and the last over polling, from on
 (`events_load.mjs`): the reference server without and with what it offers to frontends, the same
 frames by hand on a bare Tornado WebSocket (`by_hand/events.py`, the limit of this stack, which does
 not poll), and the Express example. In each round all are started in turn, on one core each time,
-with the generator on another. A message counts when its recipient has it. Needs Linux with two cores and Node, and `npm ci` in `examples/express` and
-`tests/clients`.
+with the generator on another. A message counts when its recipient has it. Needs Linux with two
+cores and Node, and `npm ci` in `examples/express` and `tests/clients`.
 """
 
 import argparse

@@ -4,14 +4,19 @@ Each process announces an event to its own sockets and tells it to the others (R
 Redis stand, per user, the processes that have sockets of theirs. A process says every BEAT seconds
 that it lives; the users of one that has said nothing for SILENCE seconds are taken away by
 whichever process sees it first.
+
+Who has come or gone is published by the script that changes it, so that all processes hear it in
+the order it happened; each tells its own sockets, and what it did not hear it reads later.
 """
 
 import asyncio
 import json
 import logging
+import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,10 +35,12 @@ SILENCE = 7.0
 PATIENCE = 3.0  # seconds for an answer of Redis
 TRY_AGAIN = 0.5  # seconds until a lost connection to Redis is made anew
 CHANNEL = "r2c:events"
+PRESENCE_CHANNEL = "r2c:presence"
+PRESENCE_EVENT = "userStatus"
 
 # A user's hash says 1 for each process at which friends have been told of the user, and 0 for one
 # at which a socket is about to open. KEYS: the hash, the process's set of users. ARGV: the process,
-# the user.
+# the user, the channel, and what is published there: `[user, is there, last seen or null]`.
 _EXPECTED = """
 redis.call('HSETNX', KEYS[1], ARGV[1], '0')
 redis.call('SADD', KEYS[2], ARGV[2])
@@ -45,7 +52,7 @@ for _, told in ipairs(redis.call('HVALS', KEYS[1])) do
 end
 redis.call('HSET', KEYS[1], ARGV[1], '1')
 redis.call('SADD', KEYS[2], ARGV[2])
-return is_first
+if is_first == 1 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 """
 # Where the process that leaves was the one that told, another one takes that over, so that friends
 # hear neither twice of one who came nor of one who is still there.
@@ -62,24 +69,35 @@ end
 """
 _WENT = f"""{_LEAVE}
 redis.call('SREM', KEYS[2], ARGV[2])
-return leave(KEYS[1], ARGV[1])
+if leave(KEYS[1], ARGV[1]) == 1 then redis.call('PUBLISH', ARGV[3], ARGV[4]) end
 """
-# KEYS: that it lives, its set of users, all processes. ARGV: the process, how a user's key begins.
+# KEYS: that it lives, its set of users, all processes. ARGV: the process, how a user's key begins,
+# the channel.
 _BURY = f"""{_LEAVE}
-if redis.call('EXISTS', KEYS[1]) == 1 then return {{}} end
-local gone = {{}}
+if redis.call('EXISTS', KEYS[1]) == 1 then return end
 for _, user in ipairs(redis.call('SMEMBERS', KEYS[2])) do
-  if leave(ARGV[2] .. user, ARGV[1]) == 1 then gone[#gone + 1] = user end
+  if leave(ARGV[2] .. user, ARGV[1]) == 1 then
+    redis.call('PUBLISH', ARGV[3], cjson.encode({{user, false, cjson.null}}))
+  end
 end
 redis.call('DEL', KEYS[2])
 redis.call('SREM', KEYS[3], ARGV[1])
-return gone
+"""
+# KEYS: all processes. ARGV: how the key of a process's users begins, how a user's key begins.
+_ALL_THERE = """
+local there = {}
+for _, process in ipairs(redis.call('SMEMBERS', KEYS[1])) do
+  for _, user in ipairs(redis.call('SMEMBERS', ARGV[1] .. process)) do
+    if redis.call('HGET', ARGV[2] .. user, process) == '1' then there[#there + 1] = user end
+  end
+end
+return there
 """
 
-Changed = Callable[[str, bool], Awaitable[None]]
-"""Called with a user's id and whether the user, who was somewhere or nowhere, has come or gone."""
-Lost = Callable[[str], Awaitable[None]]
-"""Called with the id of a user whose last sockets were at a process that is dead."""
+Told = Callable[[str, bool, datetime | None], Awaitable[None]]
+"""Called with the id of a user who has come or gone, which of both, and when one who has gone was
+last there, where that is known.
+"""
 
 
 class Bus:
@@ -98,31 +116,38 @@ class Bus:
             raise StartError(
                 "--bus is not the address of a Redis server, such as redis://127.0.0.1:6379/0."
             ) from error
-        self.manager = SharedManager(self._redis)
+        self.manager = SharedManager(self._redis, self._hear)
         self._local: Presence
-        self._changed: Changed
-        self._lost: Lost
+        self._tell: Told
         self._beating: asyncio.Task[None] | None = None
         self._one_by_one = asyncio.Lock()
         self._agreed = False
         """Whether Redis is known to say of this process's users what this process knows."""
+        self._unsaid: set[str] = set()
+        """Users whose last socket here went while Redis did not answer."""
+        self._there: set[str] = set()
+        """Who is there, as the sockets of this process have been told."""
+        self._heard = 0
+        """How often another word of somebody has come."""
 
-    async def open(self, local: Presence, changed: Changed, lost: Lost) -> None:
+    async def open(self, local: Presence, tell: Told) -> None:
         """Take part. `local` is who has sockets at this process.
 
         Raises StartError where Redis does not answer.
         """
-        self._local, self._changed, self._lost = local, changed, lost
+        self._local, self._tell = local, tell
         try:
             await self._agree()
             await self.manager.open()
-            self.manager.told = await self._all_there()
+            while (there := await self._all_there()) is None:
+                pass
         except (RedisError, OSError, TimeoutError) as error:
             await self._redis.aclose()
             raise StartError(
                 "The Redis server of --bus does not answer; is it running, and is the address"
                 " right?"
             ) from error
+        self._there = there
         self._beating = asyncio.create_task(self._beat())
 
     async def close(self) -> None:
@@ -141,44 +166,50 @@ class Bus:
         """Say that a socket of the user is about to open here, so that it is known at every process
         before its client is told that it is connected. Raises RedisError, OSError.
         """
-        await self._asked(_EXPECTED, user_id)
+        await self._run(_EXPECTED, user_id)
 
     async def settle(self, user_id: str) -> None:
-        """Say in Redis whether the user has a socket at this process, and call `changed` where it
-        is the first or was the last of all.
+        """Say in Redis whether the user has a socket at this process. All processes hear of it
+        where it is the first or was the last of all.
 
-        Raises RedisError or OSError where Redis cannot be told of one who came; one who went is
-        missed later.
+        Raises RedisError or OSError where Redis cannot be told of one who came; of one who went it
+        is told later.
         """
         async with self._one_by_one:
             here = self._local.is_online(user_id)
+            script, word = _CAME if here else _WENT, self._word(user_id)
             try:
-                is_change = await self._asked(_CAME if here else _WENT, user_id)
+                await self._run(script, user_id, PRESENCE_CHANNEL, word)
             except (RedisError, OSError):
                 self._agreed = False
                 if here:
                     raise
-                return
-            if is_change:
-                await self._changed(user_id, here)
+                self._unsaid.add(user_id)
+            else:
+                self._unsaid.discard(user_id)
 
     async def is_there(self, user_id: str) -> bool:
         """Whether any process has a socket of the user. Raises RedisError, OSError."""
         return bool(await self._redis.exists(_here(user_id)))
 
-    async def _asked(self, script: str, user_id: str) -> Any:
+    def _word(self, user_id: str) -> str:
+        here = self._local.is_online(user_id)
+        seen = None if here else self._local.last_seen(user_id)
+        return json.dumps([user_id, here, seen and seen.isoformat()])
+
+    async def _run(self, script: str, user_id: str, *arguments: str) -> None:
         keys = (_here(user_id), _users(self.name))
-        return await self._redis.eval(script, len(keys), *keys, self.name, user_id)
+        await self._redis.eval(script, len(keys), *keys, self.name, user_id, *arguments)
 
     async def _beat(self) -> None:
         while True:
             await asyncio.sleep(BEAT)
             try:
                 if not (self._agreed and await self._is_known()):
-                    self.manager.may_have_missed = True
+                    self.manager.missed()
                     await self._agree()
-                elif self.manager.may_have_missed and self.manager.listens.is_set():
-                    await self._catch_up()
+                elif self.manager.missed_at is not None and self.manager.listens.is_set():
+                    await self._catch_up(self.manager.missed_at)
                 for each in await self._redis.smembers(_PROCESSES):
                     await self._bury(each)
             except (RedisError, OSError) as error:
@@ -200,39 +231,65 @@ class Bus:
         for user_id in {*await self._redis.smembers(_users(self.name)), *self._local}:
             await self.settle(user_id)
 
-    async def _catch_up(self) -> None:
-        """Tell who has come and gone while Redis, or the way to it, was away: a beat after it is
-        back, for if it began anew, all processes have said by now who is with them.
-        """
-        self.manager.may_have_missed = False
-        there = await self._all_there()
-        for user_id in self.manager.told - there:
-            await self._lost(user_id)
-        for user_id in there - self.manager.told:
-            await self._changed(user_id, True)
+    async def _catch_up(self, missed_at: float) -> None:
+        """Tell who has come and gone while Redis, or the way to it, was away.
 
-    async def _all_there(self) -> set[str]:
-        processes = await self._redis.smembers(_PROCESSES)
-        users = await self._redis.sunion([_users(each) for each in processes])
-        return {each for each in users if "1" in await self._redis.hvals(_here(each))}
+        Redis may have begun anew. So who has gone is told only when all processes have had the time
+        to say who is with them: first by the one that knows when, then by all for themselves.
+        """
+        heard, waited = self._heard, time.monotonic() - missed_at
+        if (there := await self._all_there()) is None:
+            return
+        if waited > SILENCE:
+            for user_id in self._unsaid - there:
+                await self._redis.publish(PRESENCE_CHANNEL, self._word(user_id))
+            self._unsaid.clear()
+        is_complete = waited > SILENCE + 2 * BEAT
+        gone = self._there - there if is_complete else set()
+        for user_id in (there - self._there) | gone:
+            await self._note(user_id, user_id in there, None)
+            if self._heard != heard:
+                return  # what was read may be old by now; the next beat reads again
+        if is_complete and self.manager.missed_at == missed_at:
+            self.manager.missed_at = None
+
+    async def _all_there(self) -> set[str] | None:
+        """Who is there; None where somebody came or went meanwhile."""
+        heard = self._heard
+        there = await self._redis.eval(_ALL_THERE, 1, _PROCESSES, _users(""), _here(""))
+        return set(there) if self._heard == heard else None
+
+    async def _hear(self, word: str) -> None:
+        user_id, is_there, seen = json.loads(word)
+        self._heard += 1
+        await self._note(user_id, is_there, datetime.fromisoformat(seen) if seen else None)
+
+    async def _note(self, user_id: str, is_there: bool, seen: datetime | None) -> None:
+        if is_there == (user_id in self._there):
+            return  # where Redis began anew, all are said to have come
+        (self._there.add if is_there else self._there.discard)(user_id)
+        await self._tell(user_id, is_there, seen)
 
     async def _bury(self, process: str) -> None:
         keys = (_life(process), _users(process), _PROCESSES)
-        for user_id in await self._redis.eval(_BURY, len(keys), *keys, process, _here("")):
-            await self._lost(user_id)
+        await self._redis.eval(_BURY, len(keys), *keys, process, _here(""), PRESENCE_CHANNEL)
 
 
 class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
     """Emits to the sockets of this process and, through Redis, to those of the others."""
 
-    def __init__(self, redis: Any) -> None:
+    def __init__(self, redis: Any, hear: Callable[[str], Awaitable[None]]) -> None:
+        """`hear` is called with each word of who came or went."""
         super().__init__(channel=CHANNEL)
         self._redis = redis
+        self._hear = hear
         self.listens = asyncio.Event()
-        self.may_have_missed = False
-        """Whether others may have told what did not arrive."""
-        self.told: set[str] = set()
-        """The users of whom the sockets of this process have heard last that they are there."""
+        self.missed_at: float | None = None
+        """When, by the monotonic clock, words may have passed last that were not heard."""
+
+    def missed(self) -> None:
+        """Words may have passed that were not heard."""
+        self.missed_at = time.monotonic()
 
     async def open(self) -> None:
         """Listen to the others. Raises TimeoutError where that does not come about."""
@@ -245,10 +302,13 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
             raise
 
     async def emit(self, event: str, data: Any, namespace: str, room: Any = None, **_: Any) -> None:
-        """Queue an event for every socket of the rooms, at whichever process."""
-        await self._emit_here(event, data, namespace, room)
-        message = {"method": "emit", "event": event, "data": data, "namespace": namespace}
-        await self._publish(message | {"room": list(room), "host_id": self.host_id})
+        """Queue an event for every socket of the rooms, at whichever process; who came and went
+        each process tells its own sockets.
+        """
+        await super().emit(event, data, namespace, room)
+        if event != PRESENCE_EVENT:
+            message = {"method": "emit", "event": event, "data": data, "namespace": namespace}
+            await self._publish(message | {"room": list(room), "host_id": self.host_id})
 
     async def _publish(self, data: dict[str, Any]) -> None:
         try:
@@ -258,30 +318,32 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
             log.error("an event did not reach the other processes: %s", error)
 
     async def _handle_emit(self, message: dict[str, Any]) -> None:
-        here = (message[each] for each in ("event", "data", "namespace", "room"))
-        await self._emit_here(*here)
-
-    async def _emit_here(self, event: str, data: Any, namespace: str, room: Any) -> None:
-        if event == "userStatus":
-            note = self.told.add if data["isOnline"] else self.told.discard
-            note(data["userId"])
-        await super().emit(event, data, namespace, room)
+        await super().emit(message["event"], message["data"], message["namespace"], message["room"])
 
     async def _listen(self) -> AsyncIterator[str]:
         while True:
             try:
                 async with self._redis.pubsub() as listener:
-                    await listener.subscribe(CHANNEL)
+                    await listener.subscribe(CHANNEL, PRESENCE_CHANNEL)
                     async for message in listener.listen():
-                        if message["type"] == "message":
+                        if message["type"] != "message":
+                            self.listens.set()
+                        elif message["channel"] == CHANNEL:
                             yield message["data"]
                         else:
-                            self.listens.set()
+                            await self._hear_one(message["data"])
             except (RedisError, OSError) as error:
                 log.warning("Redis does not answer: %s", error)
-            self.listens.clear()
-            self.may_have_missed = True
+            finally:
+                self.listens.clear()
+                self.missed()
             await asyncio.sleep(TRY_AGAIN)
+
+    async def _hear_one(self, word: str) -> None:
+        try:
+            await self._hear(word)
+        except Exception:
+            log.exception("presence was not told")
 
 
 _PROCESSES = "r2c:processes"

@@ -31,8 +31,8 @@ class Neighbours(Protocol):
         """Say that a connection of the user is about to be one."""
 
     async def settle(self, user_id: str) -> None:
-        """Say whether this process has a connection of the user, and see to it that `Chat.changed`
-        is called where it is the first or was the last of all.
+        """Say whether this process has a connection of the user, and see to it that `Chat.told` is
+        called, at every process, where it is the first or was the last of all.
         """
 
     async def is_there(self, user_id: str) -> bool:
@@ -184,15 +184,14 @@ class Chat:
         else:
             await self.neighbours.settle(user.id)
 
-    async def changed(self, user_id: str, is_online: bool) -> None:
-        """A user has come or gone, as the processes have agreed."""
+    async def told(self, user_id: str, is_online: bool, seen: datetime | None) -> None:
+        """A user has come or gone, wherever that was; one who has gone was last there at `seen`,
+        or just now.
+        """
+        if not is_online:
+            self.presence.lose(user_id, seen or self.clock.now())
         if (user := self.users.by_id(user_id)) is not None:
             await self.tell_friends(user, is_online=is_online)
-
-    async def lost(self, user_id: str) -> None:
-        """A user's last sockets were at another process, which is dead."""
-        self.presence.lose(user_id, self.clock.now())
-        await self.changed(user_id, False)
 
     async def tell_friends(self, user: User, *, is_online: bool) -> None:
         """Announce the user's presence to friends only."""

@@ -38,7 +38,7 @@ class Presence:
         return user_id in self._connections
 
     def lose(self, user_id: str, now: datetime) -> None:
-        """Note that the user's last connection, which was not counted here, is gone."""
+        """Note when the user's last connection, wherever that was, has gone."""
         self._last_seen[user_id] = now
 
     def departures(self) -> Mapping[str, datetime]:

@@ -181,7 +181,7 @@ class Server:
             await self._lifespan.start()
             parts.push_async_callback(lambda: self._lifespan.stop())  # `adopt` makes it another
             if self._bus is not None:
-                await self._bus.open(self.chat.presence, self.chat.changed, self.chat.lost)
+                await self._bus.open(self.chat.presence, self.chat.told)
                 parts.push_async_callback(self._bus.close)
             http = self._make_http()
             if self._handover is not None:

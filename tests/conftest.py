@@ -106,6 +106,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
     # The groups of xdist 3.8 are not those of pytest 9.2, which keeps a test's id elsewhere.
     from xdist.scheduler import LoadScopeScheduling
 
+    if config.getvalue("dist") != "load":
+        return None
+
     class SlowFilesWhole(LoadScopeScheduling):  # type: ignore[misc]
         """Several processes would each start the servers and runs that a file's tests share."""
 

@@ -115,7 +115,8 @@ class BackendProcess:
         with self._lock:
             if self._over:
                 raise ProcessError(f"{self.shown} is not started again, since the run is over.")
-            # It is there first, for the suite may be killed as soon as the process is.
+            # It is there first, for the suite may be killed at once, and then only what happens
+            # between the next two calls is left to chance.
             self._guard = _guard()
             try:
                 output = self._log.begin()

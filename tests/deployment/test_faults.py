@@ -4,6 +4,7 @@ is refused in the contract's words, and no process has to be started again.
 
 import threading
 from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 import websocket
 from redis import Redis
 
+from reference_server.bus import BEAT
 from tests import services
 from tests.deployment.conftest import Fleet, launched, until
 from tests.reference_server.command import Start
@@ -48,6 +50,7 @@ def test_redis_stops_and_comes_back(start: Start, mongodb: str) -> None:
         # Who is at this one is.
         assert fleet.send(there, 0, 1, "to a neighbour").json()["data"]["status"] == "delivered"
         assert not opens(fleet, here, 3)
+        left = datetime.now(UTC)
         chitra.close()
 
         running.enter_context(services.redis(port))
@@ -57,6 +60,8 @@ def test_redis_stops_and_comes_back(start: Start, mongodb: str) -> None:
         assert fleet.history(here, 1, 0)[:2] == ["before", "to a neighbour"]
         while (status := ben.received("userStatus"))["userId"] != fleet.id(2) or status["isOnline"]:
             pass  # until ben hears that chitra has gone meanwhile
+        ago = datetime.fromisoformat(status["lastSeen"]) - left
+        assert timedelta(milliseconds=-1) <= ago < timedelta(seconds=BEAT)
         until(
             lambda: fleet.send(here, 0, 1, "heard again").json()["data"]["status"] == "delivered",
             "presence is shared again",
@@ -71,10 +76,13 @@ def test_who_came_and_went_while_a_process_heard_nothing_is_told_later(
     with services.redis() as bus, Redis.from_url(bus) as redis, ExitStack() as connected:
         fleet = launched(start, mongodb.format("unheard"), bus)
         here, there = fleet.urls
-        ben, chitra = fleet.connect(there, 1), fleet.connect(here, 2)
-        while ben.received("userStatus")["userId"] != fleet.id(2):
+        ben, chitra, diego = (
+            fleet.connect(url, user) for url, user in ((there, 1), (here, 2), (here, 3))
+        )
+        while ben.received("userStatus")["userId"] != fleet.id(3):
             pass
         connected.callback(ben.close)
+        connected.callback(diego.close)  # who stays, of which ben hears nothing
 
         redis.client_kill_filter(_type="pubsub")
         chitra.close()
