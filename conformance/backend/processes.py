@@ -47,6 +47,10 @@ kill -KILL "-$group" 2>/dev/null
 """Ends the process group it is told when its input then ends without a word, that is with the
 suite, however that ended: nothing else is told of a SIGKILL."""
 
+_UNDER_GUARD = ("/bin/sh", "-c", '(echo "$$" >&0) 2>/dev/null; exec "$@" </dev/null', "r2c-start")
+"""Tells the guard, whose input stands as standard input, the group that a command is about to lead.
+The suite may be killed at any moment, even before it knows that itself."""
+
 
 class ProcessError(Exception):
     """A command of the target file, or the reference server, failed; `str` is one sentence."""
@@ -115,15 +119,13 @@ class BackendProcess:
         with self._lock:
             if self._over:
                 raise ProcessError(f"{self.shown} is not started again, since the run is over.")
-            # It is there first, for the suite may be killed at once, and then only what happens
-            # between the next two calls is left to chance.
-            self._guard = _guard()
+            self._guard = guard = _guard()
             try:
                 output = self._log.begin()
                 self._process = subprocess.Popen(  # noqa: S603  the user's own command
-                    self.command,
+                    [*(_UNDER_GUARD if guard else ()), *self.command],
                     cwd=self._folder,
-                    stdin=subprocess.DEVNULL,
+                    stdin=guard.stdin if guard else subprocess.DEVNULL,
                     stdout=output if self._log_stdout else subprocess.DEVNULL,
                     stderr=output,
                     start_new_session=True,
@@ -131,10 +133,6 @@ class BackendProcess:
             except OSError as error:
                 raise ProcessError(f"{self.shown} cannot be started: {error.strerror}.") from None
             self.lives += 1
-            if self._guard is not None and self._guard.stdin is not None:
-                with suppress(BrokenPipeError):
-                    self._guard.stdin.write(f"{self._process.pid}\n".encode())
-                    self._guard.stdin.flush()
 
     @property
     def ended(self) -> int | None:

@@ -33,10 +33,13 @@ def serving(build: Callable[[], SocketServer]) -> Iterator[str]:
         await sockets.shutdown()
         await server.close_all_connections()
 
-    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    def run() -> None:
+        with asyncio.Runner(loop_factory=lambda: loop) as runner:  # ends what still waits, too
+            runner.run(serve())
+
+    thread = threading.Thread(target=run)
     thread.start()
     assert started.wait(PATIENCE)
     yield f"127.0.0.1:{ports[0]}/socket.io/?EIO=4"
     loop.call_soon_threadsafe(ended.set)
     thread.join(PATIENCE)
-    loop.close()

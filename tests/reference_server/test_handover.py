@@ -34,12 +34,17 @@ class Pair:
         self.names = [secrets.token_hex(LENGTH_OF_NAME // 2) for _ in range(2)]
         self.directory = users.load(users.SEEDED)
         self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        self._ended = asyncio.Event()
+        self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
         self._servers = [self._do(self._start(name)) for name in self.names]
         self.ports = [server.port for server in self._servers]
         asha = next(iter(self.directory))
         self.token = self._servers[0].tokens.mint(asha)
+
+    def _run(self) -> None:
+        with asyncio.Runner(loop_factory=lambda: self._loop) as runner:  # ends what still waits
+            runner.run(self._ended.wait())
 
     def _do(self, work: Any) -> Any:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(PATIENCE)
@@ -59,7 +64,7 @@ class Pair:
         """Ends both."""
         for number in range(2):
             self.stop(number)
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._ended.set)
         self._thread.join(PATIENCE)
 
 
