@@ -55,6 +55,8 @@ def control(ask: Callable[..., requests.Response]) -> Iterator[Control]:
 
     data("POST", "reset")
     data("DELETE", "violations")
+    for each in data("GET", "snapshots"):
+        data("DELETE", f"snapshots/{each['name']}")
     yield data
     data("POST", "reset")
 
