@@ -78,8 +78,11 @@ def somebody_heard_of(stage: Stage, silent: Actor) -> Actor:
     """A user of whose presence all friends hear. Judges that there is one, and that no user's
     presence is told to some friends only. Raises Blocked.
     """
-    gone = [one for one in stage.world.actors if one.id not in stage.world.remaining]
-    others = [one for one in gone if one != silent and friends_of(stage, one)]
+    others = [
+        one
+        for one in stage.world.actors
+        if one != silent and one.id not in stage.world.remaining and friends_of(stage, one)
+    ]
     others.sort(key=lambda one: -len(friends_of(stage, one)))
     known: Actor | None = None
     for user in [silent, *others][:MOST_ASKED]:
