@@ -240,18 +240,26 @@ class Bus:
         heard, waited = self._heard, time.monotonic() - missed_at
         if (there := await self._all_there()) is None:
             return
-        if waited > SILENCE:
-            for user_id in self._unsaid - there:
-                await self._redis.publish(PRESENCE_CHANNEL, self._word(user_id))
-            self._unsaid.clear()
+        self._unsaid -= there
+        if waited > SILENCE and self._unsaid:
+            await self._say_who_went()
+            return
         is_complete = waited > SILENCE + 2 * BEAT
         gone = self._there - there if is_complete else set()
         for user_id in (there - self._there) | gone:
-            await self._note(user_id, user_id in there, None)
             if self._heard != heard:
                 return  # what was read may be old by now; the next beat reads again
+            await self._note(user_id, user_id in there, None)
         if is_complete and self.manager.missed_at == missed_at:
             self.manager.missed_at = None
+
+    async def _say_who_went(self) -> None:
+        said = frozenset(self._unsaid)
+        async with self._redis.pipeline() as words:  # at once, so that none is old by then
+            for user_id in said:
+                words.publish(PRESENCE_CHANNEL, self._word(user_id))
+            await words.execute()
+        self._unsaid -= said
 
     async def _all_there(self) -> set[str] | None:
         """Who is there; None where somebody came or went meanwhile."""
@@ -260,9 +268,12 @@ class Bus:
         return set(there) if self._heard == heard else None
 
     async def _hear(self, word: str) -> None:
-        user_id, is_there, seen = json.loads(word)
         self._heard += 1
-        await self._note(user_id, is_there, datetime.fromisoformat(seen) if seen else None)
+        try:
+            user_id, is_there, seen = json.loads(word)
+            await self._note(user_id, is_there, datetime.fromisoformat(seen) if seen else None)
+        except Exception:
+            log.exception("presence was not told")
 
     async def _note(self, user_id: str, is_there: bool, seen: datetime | None) -> None:
         if is_there == (user_id in self._there):
@@ -331,19 +342,13 @@ class SharedManager(Manager, AsyncPubSubManager):  # type: ignore[misc]
                         elif message["channel"] == CHANNEL:
                             yield message["data"]
                         else:
-                            await self._hear_one(message["data"])
+                            await self._hear(message["data"])
             except (RedisError, OSError) as error:
                 log.warning("Redis does not answer: %s", error)
             finally:
                 self.listens.clear()
                 self.missed()
             await asyncio.sleep(TRY_AGAIN)
-
-    async def _hear_one(self, word: str) -> None:
-        try:
-            await self._hear(word)
-        except Exception:
-            log.exception("presence was not told")
 
 
 _PROCESSES = "r2c:processes"
